@@ -14,6 +14,8 @@
  *   receive NAME COUNT                 ok TEXT             reads COUNT bytes (at most 4096)
  *   exchange NAME BYTES SEED [CHUNK]   ok BYTES            see below
  *   exchange-many PREFIX BYTES SEED    ok CONNECTIONS      all at the same time
+ *   visit COUNT PORT BYTES SEED [ADDRESS]  ok COUNT        one after another: connect,
+ *                                                          exchange, close
  *   push NAME SEED [BYTES]             ok TOTAL            see below
  *   drain NAME                         ok TOTAL
  *   half-close NAME                    ok                  shutdown(SHUT_WR)
@@ -61,7 +63,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 64, TEXT_SIZE = 4096, PIECE = 16384 };
+enum { NAME_SIZE = 64, TEXT_SIZE = 4096, PIECE = 16384, MAX_WORDS = 6 };
 
 struct conn {
     char name[NAME_SIZE];
@@ -96,7 +98,7 @@ static void ok(const char *format, ...)
     putchar('\n');
 }
 
-static void done(void)
+static void ok_alone(void)
 {
     puts("ok");
 }
@@ -543,7 +545,7 @@ static int read_to_end(const struct conn *c, long ms, uintmax_t *bytes)
 
 /* The words of the command line; absent ones are NULL. `rest` is the text behind the name. */
 struct line {
-    char *word[5];
+    char *word[MAX_WORDS];
     const char *rest;
 };
 
@@ -580,6 +582,31 @@ static void do_connect_many(const struct line *l)
             fail(l->word[1], "port %s: %ld of %ld connected: %s", l->word[3], i - 1, count, why);
             return;
         }
+    }
+    ok("%ld", count);
+}
+
+static void do_visit(const struct line *l)
+{
+    long count = number(l->word[1], -1), bytes = number(l->word[3], -1);
+    long seed = number(l->word[4], -1);
+    const char *why = "";
+
+    if (count < 0 || bytes < 0 || seed < 0) {
+        fail(l->word[1], "not a number");
+        return;
+    }
+    for (long i = 0; i < count; i++) {
+        if (add("visitor", l->word[5] ? l->word[5] : "127.0.0.1", l->word[2], &why) == -1) {
+            fail(l->word[1], "port %s: %ld served: %s", l->word[2], i, why);
+            return;
+        }
+        size_t which = conn_count - 1;
+        set_payload(&conns[which], (uint64_t)seed * 1000003 + (uint64_t)i, (uint64_t)bytes);
+        int result = move_payloads(&which, 1, 0);
+        drop(&conns[which], 0);
+        if (result == -1)
+            return;
     }
     ok("%ld", count);
 }
@@ -696,13 +723,13 @@ static void do_half_close(struct conn *c, const struct line *l)
     if (shutdown(c->fd, SHUT_WR) == -1)
         fail(c->name, "%s", strerror(errno));
     else
-        done();
+        ok_alone();
 }
 
 static void do_expect_eof(struct conn *c, const struct line *l)
 {
     if (expect_eof(c, number(l->word[2], deadline_ms)) == 0)
-        done();
+        ok_alone();
 }
 
 static void do_expect_reset(struct conn *c, const struct line *l)
@@ -713,7 +740,7 @@ static void do_expect_reset(struct conn *c, const struct line *l)
     if (how == 0)
         fail(c->name, "expected a reset, found end of file after %ju bytes", bytes);
     else if (how == 1)
-        done();
+        ok_alone();
 }
 
 static void do_end(struct conn *c, const struct line *l)
@@ -737,7 +764,7 @@ static void do_no_eof(struct conn *c, const struct line *l)
     } else if (got != -2) {
         fail(c->name, "expected an open connection, found: %s", reason(got));
     } else {
-        done();
+        ok_alone();
     }
 }
 
@@ -767,14 +794,14 @@ static void do_close(struct conn *c, const struct line *l)
 {
     (void)l;
     drop(c, 0);
-    done();
+    ok_alone();
 }
 
 static void do_reset(struct conn *c, const struct line *l)
 {
     (void)l;
     drop(c, 1);
-    done();
+    ok_alone();
 }
 
 /* The indices of all connections that match a prefix. */
@@ -849,6 +876,7 @@ struct command {
 static const struct command commands[] = {
     {"connect", 3, do_connect, NULL, NULL},
     {"connect-many", 4, do_connect_many, NULL, NULL},
+    {"visit", 5, do_visit, NULL, NULL},
     {"names", 1, do_names, NULL, NULL},
     {"deadline", 2, do_deadline, NULL, NULL},
     {"send", 3, NULL, do_send, NULL},
@@ -912,7 +940,7 @@ static void obey(const char *text)
         fail("", "out of memory");
         return;
     }
-    for (char *p = copy; words < 5 && *p != '\0';) {
+    for (char *p = copy; words < MAX_WORDS && *p != '\0';) {
         /* The text of send, expect and echo is all that stands behind the name. */
         if (words == 2)
             l.rest = text + (p - copy);
@@ -960,7 +988,7 @@ int main(int argc, char *argv[])
         if (size > 0 && text[size - 1] == '\n')
             text[size - 1] = '\0';
         if (strcmp(text, "quit") == 0) {
-            done();
+            ok_alone();
             break;
         }
         obey(text);

@@ -118,7 +118,8 @@ end_session() {
   local pid=$1
   # Stopped ones too: SIGKILL needs no SIGCONT. The group is the session here.
   kill -KILL -- "-$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+  # In braces, so that the shell's own "Killed" is hidden too.
+  { wait "$pid" || true; } 2>/dev/null
   wait_until "nothing of $pid is left" has_nothing_running "$pid"
 }
 
@@ -154,6 +155,15 @@ start_server() {
   PORT=${PORT##* }
 }
 
+# build_handler NUMBER: compile tests/chapters/handler.c around the chapter's
+# server, to $BATS_TEST_TMPDIR/handler.
+build_handler() {
+  chapter "$1"
+  run "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -g -I "$LAB_ROOT/chapters/$CHAPTER" \
+    -o "$BATS_TEST_TMPDIR/handler" "$LAB_ROOT/tests/chapters/handler.c"
+  assert_success
+}
+
 # stop_server: end the server that was started last, with all its children.
 stop_server() {
   end_session "$SERVER"
@@ -170,6 +180,11 @@ has_line() {
 # has_lines FILE PATTERN COUNT: are there exactly COUNT such lines?
 has_lines() {
   compare "lines \"$2\"" "$3" "$(grep -cxE -- "$2" "$1")"
+}
+
+# removed: the pids that the server has printed as removed, by rising pid.
+removed() {
+  sed -n 's/^remove proc id //p' "$OUTPUT" | sort -n
 }
 
 # assert_output_is FILE LINE...: the file holds these lines and nothing else.
@@ -190,12 +205,6 @@ allow_errors() {
     [[ ${STARTED[i]} == "$pid" ]] && ALLOWED[i]=$text
   done
   assert_output_is "$ERRORS" "$text"
-}
-
-# server_processes: the server and its living children; one pid a line.
-server_processes() {
-  printf '%s\n' "$SERVER"
-  living_children_of "$SERVER"
 }
 
 # references INODE: descriptors that refer to the socket, in all processes of
@@ -284,6 +293,24 @@ join_served() {
   newest_child || CHILD=''
 }
 
+# leave NAME TOTAL: the client closes; wait until its server process has said so,
+# as the TOTALth that has.
+leave() {
+  client close "$1" || return 1
+  wait_until "the server tells that client $1 has left" \
+    has_lines "$OUTPUT" 'client disconnected\.\.\.' "$2"
+}
+
+# fill NAME SEED PID: send without reading, until PID, the process that echoes to
+# this client, sleeps in send because nobody takes its bytes.
+fill() {
+  wait_until "process $3 sleeps in send" push_until_blocked "$@"
+}
+
+push_until_blocked() {
+  client push "$1" "$2" && blocked_in "$3" sendto
+}
+
 # lose_together NAME COUNT: stop the parent, let the COUNT clients NAME1.. leave,
 # wait until all their children have ended, and let the parent go on. Hence one
 # pending SIGCHLD stands for all of them, in every run.
@@ -319,7 +346,8 @@ context() {
 # test allowed (a sanitizer's report, say), or when something is left running.
 lab_teardown() {
   local i result=0
-  for i in "${!STARTED[@]}"; do
+  # Backwards: the end of a server would make its clients write on stderr.
+  for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do
     end_session "${STARTED[i]}" || result=1
   done
   for i in "${!STARTED[@]}"; do
