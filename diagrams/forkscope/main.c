@@ -80,14 +80,15 @@ static int steady_snapshot(struct tcp_channel *tcp, pid_t pid, struct snapshot *
                            struct error *err)
 {
     enum { TRIES = 5 };
+    struct scope scope = {.tcp = tcp, .roots = &pid, .root_count = 1};
     struct snapshot before;
 
-    if (snapshot_take(tcp, &pid, 1, s, err) == -1)
+    if (snapshot_take(&scope, s, err) == -1)
         return -1;
     *steady = false;
     for (int i = 1; i < TRIES && !*steady; i++) {
         before = *s;
-        int result = snapshot_take(tcp, &pid, 1, s, err);
+        int result = snapshot_take(&scope, s, err);
         *steady = result == 0 && snapshot_equal(&before, s);
         snapshot_free(&before);
         if (result == -1)

@@ -123,11 +123,13 @@ void process_label(const struct process *p, char *text, size_t size)
                  p->doing);
         return;
     case PROCESS_GONE:
-        snprintf(text, size, "gone%s%s", p->doing[0] != '\0' ? ": " : "", p->doing);
+        snprintf(text, size, "reaped%s%s", p->doing[0] != '\0' ? ": " : "", p->doing);
+        return;
+    case PROCESS_STOPPED:
+        snprintf(text, size, "stopped%s%s", p->doing[0] != '\0' ? ", " : "", p->doing);
         return;
     case PROCESS_RUNNING:
-    case PROCESS_STOPPED:
-        snprintf(text, size, "%s", state_name(p->state));
+        snprintf(text, size, "running");
         return;
     }
 }

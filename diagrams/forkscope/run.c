@@ -103,7 +103,15 @@ static int measure(struct run *r, struct snapshot *s, struct error *err)
         roots = grown(roots, count, sizeof *roots);
         roots[count++] = children.items[i];
     }
-    int result = snapshot_take(r->tcp, roots, count, s, err);
+    struct tcp_socket *clients = NULL;
+    size_t client_count = 0;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        clients = grown(clients, client_count, sizeof *clients);
+        clients[client_count++] = r->peers[i].key;
+    }
+    struct scope scope = {r->tcp, roots, count, clients, client_count};
+    int result = snapshot_take(&scope, s, err);
+    free(clients);
     if (result == -1 && children.count == 0) {
         memset(s, 0, sizeof *s);
         result = 0;
@@ -260,16 +268,17 @@ static int do_connect(struct run *r, const struct action *a, struct error *err)
 static int do_receive(struct run *r, const struct action *a, struct error *err)
 {
     double deadline = seconds() + DEADLINE_SECONDS;
-    const char *text = a->verb == DO_RECEIVE_EOF ? NULL : a->text;
+    struct peer *peer = find_peer(r, a->name);
 
     for (;;) {
-        int there = peer_receive(find_peer(r, a->name), text, err);
+        int there = a->verb == DO_RECEIVE_RESET
+                        ? peer_is_reset(peer, err)
+                        : peer_receive(peer, a->verb == DO_RECEIVE_EOF ? NULL : a->text, err);
         if (there != 0)
             return there == 1 ? 0 : -1;
         if (seconds() > deadline)
-            return fail(err, "client %s: waited %d s for %s%s%s", a->name, DEADLINE_SECONDS,
-                        text == NULL ? "end of file" : "'", text == NULL ? "" : text,
-                        text == NULL ? "" : "'");
+            return fail(err, "client %s: waited %d s to receive: %.200s", a->name, DEADLINE_SECONDS,
+                        a->text);
         breathe();
         drain_output(r);
     }
@@ -317,9 +326,10 @@ static int do_picture(struct run *r, const struct action *a, struct error *err)
 {
     snprintf(r->now.title, sizeof r->now.title, "%s", r->title);
     snprintf(r->now.moment, sizeof r->now.moment, "%s", a->name);
-    snprintf(r->now.caption, sizeof r->now.caption, "%s", a->text);
+    snprintf(r->now.caption, sizeof r->now.caption, "%.255s", a->text);
     if (r->options->story != NULL) {
-        fprintf(r->options->story, "\n%s\n\n", a->text);
+        fprintf(r->options->story, "\n%s%s%s\n\n", r->options->style.colour ? "\033[1m" : "",
+                a->text, r->options->style.colour ? "\033[0m" : "");
         table_print(r->options->story, &r->now, NULL, &r->options->style);
         fputc('\n', r->options->story);
     }
@@ -339,6 +349,7 @@ static int perform(struct run *r, const struct action *a, struct error *err)
         return peer_send(peer, a->text, err);
     case DO_RECEIVE:
     case DO_RECEIVE_EOF:
+    case DO_RECEIVE_RESET:
         return do_receive(r, a, err);
     case DO_HALF_CLOSE:
         return peer_half_close(peer, err);
@@ -362,28 +373,66 @@ static int perform(struct run *r, const struct action *a, struct error *err)
     return 0;
 }
 
+/* Print text broken at spaces into lines of at most 78 columns. */
+static void put_wrapped(FILE *out, const char *text)
+{
+    enum { COLUMNS = 78 };
+
+    while (strlen(text) > COLUMNS) {
+        size_t cut = COLUMNS;
+        while (cut > 0 && text[cut] != ' ')
+            cut--;
+        if (cut == 0)
+            break;
+        fprintf(out, "%.*s\n", (int)cut, text);
+        text += cut + 1;
+    }
+    fprintf(out, "%s\n", text);
+}
+
 /* Retell one action before it happens. */
 static void tell(FILE *story, const struct action *a)
 {
-    static const char *const words[] = {
-        [DO_CONNECT] = "connects",
-        [DO_SEND] = "sends: ",
-        [DO_RECEIVE] = "receives: ",
-        [DO_RECEIVE_EOF] = "receives end of file",
-        [DO_HALF_CLOSE] = "half-closes: it sends end of file and keeps listening",
-        [DO_CLOSE] = "closes",
-        [DO_RESET] = "resets the connection",
-        [DO_STOP] = "is stopped (SIGSTOP)",
-        [DO_CONTINUE] = "continues (SIGCONT)",
-    };
-
-    if (a->verb == DO_SAY)
-        fprintf(story, "%s\n", a->text);
-    else if (a->verb == DO_STOP || a->verb == DO_CONTINUE)
-        fprintf(story, "  %-9s | %s\n", a->name, words[a->verb]);
-    else if (a->verb < sizeof words / sizeof words[0] && words[a->verb] != NULL)
-        fprintf(story, "  client %-2s | %s%s\n", a->name, words[a->verb],
-                a->text[0] != '\0' && a->verb != DO_RECEIVE_EOF ? a->text : "");
+    switch (a->verb) {
+    case DO_SAY:
+        put_wrapped(story, a->text);
+        break;
+    case DO_CONNECT:
+        fprintf(story, "  client %-2s | connects\n", a->name);
+        break;
+    case DO_SEND:
+        fprintf(story, "  client %-2s | sends: %s\n", a->name, a->text);
+        break;
+    case DO_RECEIVE:
+        fprintf(story, "  client %-2s | receives: %s\n", a->name, a->text);
+        break;
+    case DO_RECEIVE_EOF:
+        fprintf(story, "  client %-2s | receives end of file\n", a->name);
+        break;
+    case DO_RECEIVE_RESET:
+        fprintf(story, "  client %-2s | finds its connection reset\n", a->name);
+        break;
+    case DO_HALF_CLOSE:
+        fprintf(story, "  client %-2s | half-closes: sends end of file, can still receive\n",
+                a->name);
+        break;
+    case DO_CLOSE:
+        fprintf(story, "  client %-2s | closes\n", a->name);
+        break;
+    case DO_RESET:
+        fprintf(story, "  client %-2s | resets its connection\n", a->name);
+        break;
+    case DO_STOP:
+        fprintf(story, "  %-9s | is stopped (SIGSTOP)\n", a->name);
+        break;
+    case DO_CONTINUE:
+        fprintf(story, "  %-9s | continues (SIGCONT)\n", a->name);
+        break;
+    case DO_TITLE:
+    case DO_UNTIL:
+    case DO_PICTURE:
+        break;
+    }
 }
 
 int run_scenario(const struct run_options *options, struct error *err)

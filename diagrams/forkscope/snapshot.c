@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* Where an object was first seen, to compare later descriptors with by kcmp(2). */
 struct holder {
@@ -20,7 +21,7 @@ struct holder {
 struct work {
     struct snapshot *out;
     struct holder *holders; /* one for each object of out */
-    struct tcp_list tcp;
+    struct tcp_list tcp;    /* what the kernel said of sockets so far */
 };
 
 /* ---- processes ---- */
@@ -76,6 +77,8 @@ static void add_process(struct snapshot *out, pid_t pid)
     p->state = state_of(stat.state);
     if (p->state == PROCESS_ZOMBIE)
         describe_exit(stat.exit_status, p->doing, sizeof p->doing);
+    if (p->state == PROCESS_STOPPED && proc_sigchld_pending(pid))
+        snprintf(p->doing, sizeof p->doing, "SIGCHLD pending");
     if (p->state != PROCESS_BLOCKED)
         return;
     /* "Blocked" is believed only when the call is not running: it may just be waking. */
@@ -208,11 +211,6 @@ static size_t object_of(struct work *w, pid_t pid, const struct proc_descriptor 
     w->holders[index] = (struct holder){pid, d->fd};
     if (kind == OBJECT_FILE)
         memcpy(w->out->objects[index].path, d->target, sizeof d->target);
-    if (is_socket) {
-        const struct tcp_socket *s = tcp_of_inode(&w->tcp, d->inode);
-        if (s != NULL)
-            describe_tcp(w, index, s);
-    }
     return index;
 }
 
@@ -290,19 +288,129 @@ static void mark_standard(struct snapshot *out)
         }
 }
 
-/* Connections to our listening sockets that no process has accepted yet. */
-static void find_waiting(struct work *w)
+/* Append both ends of the connection `key`, as far as they exist. Returns 0, or -1 with err filled. */
+static int find_both_ends(struct work *w, struct tcp_channel *tcp, const struct tcp_socket *key,
+                          struct error *err)
+{
+    struct tcp_socket other = tcp_reverse(key), found;
+    const struct tcp_socket *keys[] = {key, &other};
+
+    for (size_t i = 0; i < 2; i++) {
+        int known = tcp_find(tcp, keys[i], &found, err);
+        if (known == -1)
+            return -1;
+        if (known == 1)
+            tcp_list_add(&w->tcp, &found);
+    }
+    return 0;
+}
+
+/* From so many sockets on, listing every connection costs less than asking for each. */
+enum { CHEAPER_TO_LIST = 200 };
+
+/*
+ * Ask the kernel about every socket that the processes hold. Each is identified
+ * through a borrowed descriptor and looked up exactly; where borrowing is not
+ * permitted all connections of the machine are listed instead.
+ * Returns 1 when everything was listed, 0 when not, -1 with err filled.
+ */
+static int find_held(struct work *w, struct tcp_channel *tcp, struct error *err)
+{
+    tcp_list_sort(&w->tcp);
+    size_t *unknown = NULL, unknown_count = 0;
+    for (size_t i = 0; i < w->out->object_count; i++) {
+        if (w->out->objects[i].kind != OBJECT_SOCKET ||
+            tcp_of_inode(&w->tcp, w->out->objects[i].inode) != NULL)
+            continue;
+        unknown = grown(unknown, unknown_count, sizeof *unknown);
+        unknown[unknown_count++] = i;
+    }
+    int result = 0;
+    if (unknown_count > CHEAPER_TO_LIST) {
+        free(unknown);
+        tcp_list_free(&w->tcp);
+        return tcp_all(tcp, &w->tcp, err) == -1 ? -1 : 1;
+    }
+    for (size_t i = 0; i < unknown_count && result == 0; i++) {
+        struct object *o = &w->out->objects[unknown[i]];
+        const struct holder *holder = &w->holders[unknown[i]];
+        struct tcp_socket key;
+        int own = proc_borrow(holder->pid, holder->fd);
+        if (own == -1 && (errno == EPERM || errno == ENOSYS)) {
+            tcp_list_free(&w->tcp);
+            result = tcp_all(tcp, &w->tcp, err) == -1 ? -1 : 1;
+            break;
+        }
+        if (own == -1)
+            continue; /* closed meanwhile */
+        int is_tcp = tcp_identify(own, &key);
+        close(own);
+        if (is_tcp && key.peer_port == 0) {
+            o->kind = OBJECT_CONNECTION; /* made by socket(2), not connected to anything */
+            o->tcp = TCP_CLOSE;
+            o->port = key.port;
+        } else if (is_tcp) {
+            result = find_both_ends(w, tcp, &key, err);
+        }
+    }
+    free(unknown);
+    return result;
+}
+
+/*
+ * Ask about connections in the backlog of our listening sockets, which no descriptor
+ * leads to: by the known clients, and if those are not all, by listing everything.
+ */
+static int find_backlog(struct work *w, struct tcp_channel *tcp, const struct tcp_socket *clients,
+                        size_t client_count, struct error *err)
+{
+    size_t waiting = 0, known = 0, before = w->tcp.count;
+
+    for (size_t i = 0; i < before; i++) {
+        const struct tcp_socket *s = &w->tcp.items[i];
+        for (size_t k = 0; k < w->out->object_count && s->state == TCP_LISTEN; k++)
+            if (w->out->objects[k].kind == OBJECT_SOCKET && w->out->objects[k].inode == s->inode)
+                waiting += s->receive;
+    }
+    for (size_t i = 0; i < client_count; i++) {
+        struct tcp_socket key = tcp_reverse(&clients[i]), found;
+        int result = tcp_find(tcp, &key, &found, err);
+        if (result == -1)
+            return -1;
+        /* With an inode it is accepted and found already, by its descriptor. */
+        if (result == 0 || found.inode != 0)
+            continue;
+        known += found.state == TCP_ESTABLISHED || found.state == TCP_CLOSE_WAIT;
+        if (find_both_ends(w, tcp, &key, err) == -1)
+            return -1;
+    }
+    if (waiting <= known)
+        return 0;
+    tcp_list_free(&w->tcp);
+    return tcp_all(tcp, &w->tcp, err);
+}
+
+/* Describe what the processes hold, and add what waits in their backlogs. */
+static void describe_all(struct work *w)
 {
     struct snapshot *out = w->out;
-    size_t listening = out->object_count;
+    size_t held = out->object_count;
 
+    tcp_list_sort(&w->tcp);
+    for (size_t i = 0; i < held; i++) {
+        const struct tcp_socket *s = out->objects[i].kind == OBJECT_SOCKET
+                                         ? tcp_of_inode(&w->tcp, out->objects[i].inode)
+                                         : NULL;
+        if (s != NULL)
+            describe_tcp(w, i, s);
+    }
     for (size_t i = 0; i < w->tcp.count; i++) {
         const struct tcp_socket *s = &w->tcp.items[i];
         /* Once accepted a socket has an inode; once closed it is in no such state. */
         if (s->inode != 0 ||
             (s->state != TCP_ESTABLISHED && s->state != TCP_CLOSE_WAIT && s->state != TCP_SYN_RECV))
             continue;
-        for (size_t k = 0; k < listening; k++) {
+        for (size_t k = 0; k < held; k++) {
             if (out->objects[k].kind != OBJECT_LISTENING || out->objects[k].port != s->port)
                 continue;
             if (s->state == TCP_SYN_RECV) {
@@ -317,23 +425,36 @@ static void find_waiting(struct work *w)
     }
 }
 
-int snapshot_take(struct tcp_channel *tcp, const pid_t *roots, size_t root_count,
-                  struct snapshot *out, struct error *err)
+static int find_sockets(struct work *w, struct tcp_channel *tcp, const struct tcp_socket *clients,
+                        size_t client_count, struct error *err)
+{
+    if (tcp_listening(tcp, &w->tcp, err) == -1)
+        return -1;
+    int result = find_held(w, tcp, err);
+    if (result == 0)
+        result = find_backlog(w, tcp, clients, client_count, err);
+    if (result == -1)
+        return -1;
+    describe_all(w);
+    return 0;
+}
+
+int snapshot_take(const struct scope *scope, struct snapshot *out, struct error *err)
 {
     struct work w = {.out = out};
     int result = 0;
 
     memset(out, 0, sizeof *out);
-    out->no_tcp = tcp == NULL;
-    find_processes(out, roots, root_count);
+    out->no_tcp = scope->tcp == NULL;
+    find_processes(out, scope->roots, scope->root_count);
     if (out->process_count == 0)
-        result = fail(err, "process %d: %s", root_count > 0 ? (int)roots[0] : 0, strerror(ESRCH));
-    if (result == 0 && tcp != NULL)
-        result = tcp_dump(tcp, &w.tcp, err);
+        result = fail(err, "process %d: %s", scope->root_count > 0 ? (int)scope->roots[0] : 0,
+                      strerror(ESRCH));
     for (size_t i = 0; i < out->process_count && result == 0; i++)
         result = read_descriptors(&w, &out->processes[i], err);
+    if (result == 0 && scope->tcp != NULL)
+        result = find_sockets(&w, scope->tcp, scope->clients, scope->client_count, err);
     if (result == 0) {
-        find_waiting(&w);
         mark_standard(out);
         size_t number = 0;
         for (size_t i = 0; i < out->object_count; i++)

@@ -55,7 +55,7 @@ static pid_t find_listener(uint16_t port, struct error *err)
     struct tcp_list list = {0};
     uint64_t inode = 0;
 
-    if (tcp == NULL || tcp_dump(tcp, &list, err) == -1) {
+    if (tcp == NULL || tcp_listening(tcp, &list, err) == -1) {
         tcp_close(tcp);
         return -1;
     }
