@@ -218,12 +218,7 @@ static void put_header(FILE *out, int height, int size, const char *colour, cons
 /* What a descriptor's row says: short, the box of the object says the rest. */
 static void row_label(const struct snapshot *s, const struct object *o, char *text, size_t size)
 {
-    if (o->kind == OBJECT_LISTENING)
-        snprintf(text, size, "listening socket");
-    else if (o->kind == OBJECT_CONNECTION && o->client >= 0)
-        snprintf(text, size, "connection %s", s->clients[o->client].name);
-    else
-        object_label(s, o, text, size);
+    object_short_label(s, o, text, size);
     /* Longer text would not fit its cell: a path keeps its end. */
     enum { FITS = 24 };
     size_t length = strlen(text);

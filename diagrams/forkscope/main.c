@@ -20,7 +20,7 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: forkscope snapshot [--json | --dot] PID | :PORT\n"
-    "       forkscope watch PID | :PORT\n"
+    "       forkscope watch [--program FILE] PID | :PORT\n"
     "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network] -- PROGRAM [ARG...]\n"
     "       forkscope draw [-o DIR] [--dot-only] FILE\n"
     "       forkscope --help | --version\n";
@@ -34,6 +34,8 @@ static const char help[] =
     "            --json   one line of JSON instead of the table\n"
     "            --dot    a Graphviz drawing, for neato -n2\n"
     "watch     the same as a live table, redrawn when something changes\n"
+    "            --program FILE\n"
+    "                     refuse unless the process runs this program\n"
     "run       start a program, let a scenario's clients act, record the moments it names\n"
     "            -s FILE  the scenario; without it: the program at rest\n"
     "            -o FILE  write the records (JSON lines) there, not to standard output\n"
@@ -148,14 +150,20 @@ static int command_snapshot(int argc, char *argv[])
 
 static int command_watch(int argc, char *argv[])
 {
-    static const struct option options[] = {{0}};
+    static const struct option options[] = {{"program", required_argument, NULL, 'p'}, {0}};
     struct table_style style = terminal_style();
+    const char *program = NULL;
     struct error err;
 
-    if (getopt_long(argc, argv, "", options, NULL) != -1 || argc - optind != 1)
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return misused();
+        program = optarg;
+    }
+    if (argc - optind != 1)
         return misused();
     pid_t pid = target_find(argv[optind], &err);
-    if (pid == -1)
+    if (pid == -1 || (program != NULL && target_check_program(pid, program, &err) == -1))
         return failed(&err);
     struct tcp_channel *tcp = target_network(pid);
     int result = watch(tcp, pid, &style, &err);

@@ -446,6 +446,14 @@ int run_scenario(const struct run_options *options, struct error *err)
     if (!options->shared_network)
         (void)launch_private_network(); /* not permitted: the ports are then shared with others */
     signal(SIGPIPE, SIG_IGN);
+    /* What there is to say comes before the program does anything. */
+    size_t first = 0;
+    for (; first < scenario.count && scenario.actions[first].verb <= DO_SAY; first++) {
+        if (options->story != NULL)
+            tell(options->story, &scenario.actions[first]);
+        if (scenario.actions[first].verb == DO_TITLE)
+            snprintf(r.title, sizeof r.title, "%.127s", scenario.actions[first].text);
+    }
     r.history = history_new();
     r.output = -1;
     r.tcp = tcp_open(err);
@@ -454,7 +462,7 @@ int run_scenario(const struct run_options *options, struct error *err)
         result = -1;
     if (result == 0)
         result = settle(&r, err);
-    for (size_t i = 0; i < scenario.count && result == 0; i++) {
+    for (size_t i = first; i < scenario.count && result == 0; i++) {
         const struct action *a = &scenario.actions[i];
         struct error inner;
         if (options->story != NULL)
