@@ -242,8 +242,9 @@ echoes_after_short_writes() {
 @test "the echo is exact when send takes less than it is given" {
   local seed=$RANDOM
   printf 'seed %s\n' "$seed"
-  # Small ones on our side fill up soon.
-  client buffers 16384
+  # Small buffers fill up soon. Segments of an odd size: the space that is left for a
+  # piece of 4096 bytes is then almost never a whole piece.
+  client buffers 16384 1001
   each_chapter echoes_after_short_writes "$seed"
 }
 
@@ -267,8 +268,35 @@ outlives_reset() {
 }
 
 @test "a client that resets in the middle of a transfer harms no server" {
-  client buffers 16384
+  client buffers 16384 0
   each_chapter outlives_reset
+}
+
+outlives_broken_pipe() {
+  local number=$1
+  start_server "$number"
+  join_served c1
+  echoing_process
+  stop "$ECHOING"
+  client send c1 'echo this\n'
+  client half-close c1
+  wait_until 'the FIN has come' server_end_is "$PORT" "$CLIENT_PORT" CLOSE-WAIT
+  client reset c1
+  wait_until 'the RST has come' server_end_is "$PORT" "$CLIENT_PORT" none
+  resume "$ECHOING"
+
+  # A reset after the FIN makes its send fail with EPIPE, by default with SIGPIPE.
+  wait_until 'the server has noticed' has_line "$OUTPUT" 'client disconnected\.\.\.'
+  if [[ $number == 01 ]]; then
+    wait_for_end "$SERVER"
+    assert_is 'exit status' 0 "$STATUS"
+  else
+    join_served c2
+  fi
+}
+
+@test "a client that is gone before it is answered harms no server" {
+  each_chapter outlives_broken_pipe
 }
 
 # ---- the source: what makes the diff between neighbours the lesson ----

@@ -176,6 +176,18 @@ build_handler() {
   assert_success
 }
 
+# start_handler NUMBER: build_handler, and start it as the server. Sets what
+# start_server sets.
+start_handler() {
+  local -
+  untraced
+  build_handler "$1" || return 1
+  start "handler $1" "$BATS_TEST_TMPDIR/handler" serve 0 || return 1
+  SERVER=$PID
+  wait_until 'the server listens' has_line "$OUTPUT" 'listening on port [0-9]+' || return 1
+  PORT=$(sed -n 's/listening on port //p' "$OUTPUT")
+}
+
 # stop_server: end the server that was started last, with all its children.
 stop_server() {
   end_session "$SERVER"
