@@ -75,8 +75,9 @@ static struct table_style terminal_style(void)
 }
 
 /*
- * Measure until two looks in a row agree, so that no half-done change is shown.
- * A tree that never rests is shown as last seen. Returns 0, or -1 with err filled.
+ * Measure, and while anything moves, measure again, so that no half-done change is
+ * shown if it can be helped. What never rests is shown as last seen.
+ * Returns 0, or -1 with err filled.
  */
 static int steady_snapshot(struct tcp_channel *tcp, pid_t pid, struct snapshot *s, bool *steady,
                            struct error *err)
@@ -87,11 +88,11 @@ static int steady_snapshot(struct tcp_channel *tcp, pid_t pid, struct snapshot *
 
     if (snapshot_take(&scope, s, err) == -1)
         return -1;
-    *steady = false;
+    *steady = snapshot_settled(s);
     for (int i = 1; i < TRIES && !*steady; i++) {
         before = *s;
         int result = snapshot_take(&scope, s, err);
-        *steady = result == 0 && snapshot_equal(&before, s);
+        *steady = result == 0 && (snapshot_settled(s) || snapshot_equal(&before, s));
         snapshot_free(&before);
         if (result == -1)
             return -1;

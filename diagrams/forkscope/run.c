@@ -7,6 +7,7 @@
 #include "scenario.h"
 #include "settle.h"
 #include "snapshot.h"
+#include "story.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -373,68 +374,6 @@ static int perform(struct run *r, const struct action *a, struct error *err)
     return 0;
 }
 
-/* Print text broken at spaces into lines of at most 78 columns. */
-static void put_wrapped(FILE *out, const char *text)
-{
-    enum { COLUMNS = 78 };
-
-    while (strlen(text) > COLUMNS) {
-        size_t cut = COLUMNS;
-        while (cut > 0 && text[cut] != ' ')
-            cut--;
-        if (cut == 0)
-            break;
-        fprintf(out, "%.*s\n", (int)cut, text);
-        text += cut + 1;
-    }
-    fprintf(out, "%s\n", text);
-}
-
-/* Retell one action before it happens. */
-static void tell(FILE *story, const struct action *a)
-{
-    switch (a->verb) {
-    case DO_SAY:
-        put_wrapped(story, a->text);
-        break;
-    case DO_CONNECT:
-        fprintf(story, "  client %-2s | connects\n", a->name);
-        break;
-    case DO_SEND:
-        fprintf(story, "  client %-2s | sends: %s\n", a->name, a->text);
-        break;
-    case DO_RECEIVE:
-        fprintf(story, "  client %-2s | receives: %s\n", a->name, a->text);
-        break;
-    case DO_RECEIVE_EOF:
-        fprintf(story, "  client %-2s | receives end of file\n", a->name);
-        break;
-    case DO_RECEIVE_RESET:
-        fprintf(story, "  client %-2s | finds its connection reset\n", a->name);
-        break;
-    case DO_HALF_CLOSE:
-        fprintf(story, "  client %-2s | half-closes: sends end of file, can still receive\n",
-                a->name);
-        break;
-    case DO_CLOSE:
-        fprintf(story, "  client %-2s | closes\n", a->name);
-        break;
-    case DO_RESET:
-        fprintf(story, "  client %-2s | resets its connection\n", a->name);
-        break;
-    case DO_STOP:
-        fprintf(story, "  %-9s | is stopped (SIGSTOP)\n", a->name);
-        break;
-    case DO_CONTINUE:
-        fprintf(story, "  %-9s | continues (SIGCONT)\n", a->name);
-        break;
-    case DO_TITLE:
-    case DO_UNTIL:
-    case DO_PICTURE:
-        break;
-    }
-}
-
 int run_scenario(const struct run_options *options, struct error *err)
 {
     struct run r = {.options = options};
@@ -450,7 +389,7 @@ int run_scenario(const struct run_options *options, struct error *err)
     size_t first = 0;
     for (; first < scenario.count && scenario.actions[first].verb <= DO_SAY; first++) {
         if (options->story != NULL)
-            tell(options->story, &scenario.actions[first]);
+            story_tell(options->story, &scenario.actions[first]);
         if (scenario.actions[first].verb == DO_TITLE)
             snprintf(r.title, sizeof r.title, "%.127s", scenario.actions[first].text);
     }
@@ -466,7 +405,7 @@ int run_scenario(const struct run_options *options, struct error *err)
         const struct action *a = &scenario.actions[i];
         struct error inner;
         if (options->story != NULL)
-            tell(options->story, a);
+            story_tell(options->story, a);
         result = perform(&r, a, &inner);
         if (result == 0 && a->verb != DO_PICTURE && a->verb != DO_SAY && a->verb != DO_TITLE)
             result = settle(&r, &inner);
