@@ -87,7 +87,8 @@ teardown() {
 }
 
 @test "with 16 descriptors the server ends after exactly 12 clients" {
-  start_server 03 -n 16
+  # A sanitizer's search for leaks at the end needs a descriptor, and none is left.
+  ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 start_server 03 -n 16
   client connect-many c 12 "$PORT"
   client exchange-many c 1000 1
   # 0, 1, 2, the listening socket and 12 connections: that makes 16.
