@@ -77,7 +77,7 @@ if ! can_install; then
   printf 'install it with:\n  %s\n' "$install" >&2
   exit 1
 fi
-printf 'installing: %s\n' "$install"
+printf 'installing (about a minute): %s\n' "$install"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export DEBIAN_FRONTEND=noninteractive
