@@ -21,7 +21,8 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: forkscope snapshot [--json | --dot] PID | :PORT\n"
     "       forkscope watch [--program FILE] PID | :PORT\n"
-    "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network] -- PROGRAM [ARG...]\n"
+    "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network]\n"
+    "                     [--deadline SECONDS] -- PROGRAM [ARG...]\n"
     "       forkscope draw [-o DIR] [--dot-only] FILE\n"
     "       forkscope --help | --version\n";
 
@@ -43,6 +44,8 @@ static const char help[] =
     "            --shared-network\n"
     "                     use this machine's ports; otherwise the program gets a network\n"
     "                     of its own, where that is permitted\n"
+    "            --deadline SECONDS\n"
+    "                     how long to wait for any one thing (default: 30)\n"
     "draw      records to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
@@ -174,9 +177,11 @@ static int command_watch(int argc, char *argv[])
 
 static int command_run(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"tell", no_argument, NULL, 't'}, {"shared-network", no_argument, NULL, 'n'}, {0}};
-    struct run_options run = {.records = stdout, .style = terminal_style()};
+    static const struct option options[] = {{"tell", no_argument, NULL, 't'},
+                                            {"shared-network", no_argument, NULL, 'n'},
+                                            {"deadline", required_argument, NULL, 'd'},
+                                            {0}};
+    struct run_options run = {.records = stdout, .deadline = 30, .style = terminal_style()};
     const char *path = NULL;
     struct error err;
 
@@ -190,6 +195,8 @@ static int command_run(int argc, char *argv[])
             run.story = stdout;
         else if (option == 'n')
             run.shared_network = true;
+        else if (option == 'd' && (run.deadline = strtod(optarg, NULL)) > 0)
+            continue;
         else
             return misused();
     }

@@ -18,9 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Nothing in a scenario takes long; whoever needs more than this is stuck. */
-enum { DEADLINE_SECONDS = 10 };
-
 struct run {
     const struct run_options *options;
     struct tcp_channel *tcp;
@@ -143,20 +140,38 @@ static bool client_moving(struct run *r, const struct snapshot *s)
     return false;
 }
 
-/* Between two looks: long enough to leave the CPU to those we wait for. */
-static void breathe(void)
+/* Set when we are told to end: then the program must be ended before us. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
 {
+    (void)sig;
+    interrupted = 1;
+}
+
+/*
+ * Between two looks at a condition: leave the CPU to those we wait for.
+ * Returns 0 to look again, 1 when the deadline has passed, -1 with err filled when
+ * we have been told to end.
+ */
+static int wait_more(double deadline, struct error *err)
+{
+    if (interrupted)
+        return fail(err, "interrupted");
+    if (seconds() > deadline)
+        return 1;
     nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    return 0;
 }
 
 /* Who keeps the picture from coming to rest: for the error message. */
-static int restless(const struct snapshot *s, struct error *err)
+static int restless(const struct snapshot *s, double deadline, struct error *err)
 {
     for (size_t i = 0; i < s->process_count; i++)
         if (s->processes[i].state == PROCESS_RUNNING)
-            return fail(err, "process %d still runs after %d s: is it a busy loop?",
-                        (int)s->processes[i].pid, DEADLINE_SECONDS);
-    return fail(err, "not at rest after %d s: something is on its way still", DEADLINE_SECONDS);
+            return fail(err, "process %d still runs after %g s: is it a busy loop?",
+                        (int)s->processes[i].pid, deadline);
+    return fail(err, "not at rest after %g s: something is on its way still", deadline);
 }
 
 /*
@@ -167,7 +182,7 @@ static int restless(const struct snapshot *s, struct error *err)
  */
 static int settle(struct run *r, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
     struct snapshot before = {0}, fresh;
     bool was_quiet = false;
 
@@ -182,12 +197,13 @@ static int settle(struct run *r, struct error *err)
         snapshot_free(&before);
         before = fresh;
         was_quiet = quiet;
-        if (seconds() > deadline) {
-            restless(&before, err);
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            late = restless(&before, r->options->deadline, err);
+        if (late != 0) {
             snapshot_free(&before);
             return -1;
         }
-        breathe();
     }
     snapshot_free(&before);
     snapshot_free(&r->now);
@@ -229,7 +245,7 @@ static struct peer *find_peer(struct run *r, const char *name)
 /* The port that the program listens on, waiting until it does. 0 with err filled if it never does. */
 static uint16_t listening_port(struct run *r, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
 
     for (;;) {
         for (size_t i = 0; i < r->now.object_count; i++)
@@ -239,11 +255,11 @@ static uint16_t listening_port(struct run *r, struct error *err)
             fail(err, "the program has ended and listens on no port");
             return 0;
         }
-        if (seconds() > deadline) {
-            fail(err, "the program listens on no port after %d s", DEADLINE_SECONDS);
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            fail(err, "the program listens on no port after %g s", r->options->deadline);
+        if (late != 0)
             return 0;
-        }
-        breathe();
         if (settle(r, err) == -1)
             return 0;
     }
@@ -268,7 +284,7 @@ static int do_connect(struct run *r, const struct action *a, struct error *err)
 
 static int do_receive(struct run *r, const struct action *a, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
     struct peer *peer = find_peer(r, a->name);
 
     for (;;) {
@@ -277,17 +293,19 @@ static int do_receive(struct run *r, const struct action *a, struct error *err)
                         : peer_receive(peer, a->verb == DO_RECEIVE_EOF ? NULL : a->text, err);
         if (there != 0)
             return there == 1 ? 0 : -1;
-        if (seconds() > deadline)
-            return fail(err, "client %s: waited %d s to receive: %.200s", a->name, DEADLINE_SECONDS,
-                        a->text);
-        breathe();
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            late = fail(err, "client %s: waited %g s to receive: %.200s", a->name,
+                        r->options->deadline, a->text);
+        if (late != 0)
+            return -1;
         drain_output(r);
     }
 }
 
 static int do_signal(struct run *r, const struct action *a, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
     const struct process *p = NULL;
 
     for (size_t i = 0; i < r->now.process_count; i++)
@@ -301,23 +319,23 @@ static int do_signal(struct run *r, const struct action *a, struct error *err)
     /* A stop is not immediate: wait until the state says so. */
     for (struct proc_stat stat; a->verb == DO_STOP && proc_stat(pid, &stat) == 0 &&
                                 stat.state != 'T' && stat.state != 'Z';) {
-        if (seconds() > deadline)
-            return fail(err, "%s does not stop", a->name);
-        breathe();
+        int late = wait_more(deadline, err);
+        if (late != 0)
+            return late == 1 ? fail(err, "%s does not stop", a->name) : -1;
     }
     return 0;
 }
 
 static int do_until(struct run *r, const struct action *a, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
 
     while (count_of(&r->now, a->name) != a->number) {
-        if (seconds() > deadline)
-            return fail(err, "waited %d s for %zu %s, there are %zu", DEADLINE_SECONDS, a->number,
-                        a->name, count_of(&r->now, a->name));
-        breathe();
-        if (settle(r, err) == -1)
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            late = fail(err, "waited %g s for %zu %s, there are %zu", r->options->deadline,
+                        a->number, a->name, count_of(&r->now, a->name));
+        if (late != 0 || settle(r, err) == -1)
             return -1;
     }
     return 0;
@@ -385,6 +403,10 @@ int run_scenario(const struct run_options *options, struct error *err)
     if (!options->shared_network)
         (void)launch_private_network(); /* not permitted: the ports are then shared with others */
     signal(SIGPIPE, SIG_IGN);
+    struct sigaction act = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
     /* What there is to say comes before the program does anything. */
     size_t first = 0;
     for (; first < scenario.count && scenario.actions[first].verb <= DO_SAY; first++) {
