@@ -231,7 +231,7 @@ static void fill_payload(char *data, size_t size, uint64_t seed, uint64_t from)
             word = (word ^ (word >> 27)) * 0x94d049bb133111ebU;
             word ^= word >> 31;
         }
-        data[i] = k % 61 == 7 ? '\0' : (char)(word >> (k % 8 * 8));
+        data[i] = (char)(k % 61 == 7 ? 0 : word >> (k % 8 * 8));
     }
 }
 
