@@ -87,13 +87,13 @@ misused() {
 }
 
 @test "--help tells of every command on stdout, with status 0" {
-  local word
+  local word command
   for word in --help -h; do
     scope "$word"
     assert_success
     assert_is 'stderr' '' "$stderr"
-    for word in snapshot watch run draw; do
-      assert_line --regexp "^$word  "
+    for command in snapshot watch run draw; do
+      assert_line --regexp "^$command  "
     done
   done
 }

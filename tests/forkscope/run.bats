@@ -15,7 +15,7 @@ setup() {
   load ../lib/lab.bash
   load scope.bash
   scope_setup
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
   # What forkscope starts has this in its environment, however far it runs away.
   MARK=SCOPE_MARK=$BATS_TEST_TMPDIR
 }

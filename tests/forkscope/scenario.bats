@@ -15,7 +15,7 @@ setup() {
   load ../lib/lab.bash
   load scope.bash
   scope_setup
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
 }
 
 teardown() {
@@ -73,6 +73,14 @@ refuses() {
   done
   refuses 2:1 'connect A\nconnect A\n' 'this client has connected before; use another name'
   refuses 3:3 'connect A\nclose A\n  connect A\n' 'this client has connected before; use another name'
+}
+
+@test "signal takes the signals that end or tell, by name, and limit a number" {
+  refuses 1:9 'signal P\n' 'text is missing here'
+  refuses 1:1 'signal P STOP\n' 'signals: HUP, INT, KILL, TERM, USR1, USR2, CHLD'
+  refuses 1:1 'signal P 15\n' 'signals: HUP, INT, KILL, TERM, USR1, USR2, CHLD'
+  refuses 1:8 'limit P\n' 'a number is missing here'
+  refuses 1:9 'limit P few\n' 'a number is missing here'
 }
 
 @test "until counts processes, zombies and backlog, nothing else" {
@@ -155,8 +163,8 @@ fails_at() {
 }
 
 @test "an action that fails is named with its line" {
-  fails_at 2 'connect A\nstop C7\n' 'there is no running process C7'
-  fails_at 2 'connect A\ncontinue A\n' 'there is no running process A'
+  fails_at 2 'connect A\nstop C7\n' 'there is no living process C7'
+  fails_at 2 'connect A\ncontinue A\n' 'there is no living process A'
   fails_at 3 'connect A\nhalf-close A\nsend A x\n' 'client A: send: Broken pipe'
 }
 
@@ -173,4 +181,23 @@ END
   assert_is 'exit status' 1 "$status"
   [[ $stderr == "forkscope: play:3: client A: expected 'hello world', received 'hello"* ]] ||
     assert_is 'stderr' "forkscope: play:3: client A: expected 'hello world', received 'hello...'" "$stderr"
+}
+
+@test "signal ends the process that it names" {
+  printf 'connect A\nsend A x\nreceive A x\nsignal C1 KILL\nuntil zombies 1\npicture killed by 9\n' >play
+  scope run -s play -- "$FORKLAB_BUILD/chapters/04-close-unused/server" 9000
+  assert_is 'stderr' '' "$stderr"
+  JSON=$output
+  json_is 'C1' '["zombie","signal 9"]' 'process("C1") | [.state, .doing]'
+  json_is 'P' '["blocked","accept(3)"]' 'process("P") | [.state, .doing]'
+}
+
+@test "limit leaves a server no descriptor for the next client" {
+  # Chapter 04 ends when accept fails: descriptor 4 is one too many.
+  printf 'connect A\nsend A x\nreceive A x\nlimit P 4\nconnect B\nuntil processes 1\npicture ended it\n' >play
+  scope run -s play -- "$FORKLAB_BUILD/chapters/04-close-unused/server" 9000
+  assert_is 'stderr' '' "$stderr"
+  JSON=$output
+  json_is 'P' '["reaped","exit 1"]' 'process("P") | [.state, .doing]'
+  json_is 'C1' '["blocked","read(4)"]' 'process("C1") | [.state, .doing]'
 }
