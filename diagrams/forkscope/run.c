@@ -108,7 +108,11 @@ static int measure(struct run *r, struct snapshot *s, struct error *err)
         clients = grown(clients, client_count, sizeof *clients);
         clients[client_count++] = r->peers[i].key;
     }
-    struct scope scope = {r->tcp, roots, count, clients, client_count};
+    struct scope scope = {.tcp = r->tcp,
+                          .roots = roots,
+                          .root_count = count,
+                          .clients = clients,
+                          .client_count = client_count};
     int result = snapshot_take(&scope, s, err);
     free(clients);
     if (result == -1 && children.count == 0) {
@@ -366,6 +370,18 @@ static int do_until(struct run *r, const struct action *a, struct error *err)
     return 0;
 }
 
+/* Let the reader look. Returns 0, or -1 with err filled when told to end. */
+static int wait_for_enter(struct error *err)
+{
+    int c;
+
+    fputs("Enter: go on   Ctrl-C: end ", stdout);
+    fflush(stdout);
+    while ((c = getchar()) != '\n' && c != EOF)
+        ;
+    return interrupted ? fail(err, "interrupted") : 0;
+}
+
 static int do_picture(struct run *r, const struct action *a, struct error *err)
 {
     snprintf(r->now.title, sizeof r->now.title, "%s", r->title);
@@ -377,9 +393,9 @@ static int do_picture(struct run *r, const struct action *a, struct error *err)
         table_print(r->options->story, &r->now, NULL, &r->options->style);
         fputc('\n', r->options->story);
     }
-    if (r->options->records != NULL)
-        return record_write(r->options->records, &r->now, false, err);
-    return 0;
+    if (r->options->records != NULL && record_write(r->options->records, &r->now, false, err) == -1)
+        return -1;
+    return r->options->pause ? wait_for_enter(err) : 0;
 }
 
 static int perform(struct run *r, const struct action *a, struct error *err)
