@@ -66,6 +66,6 @@ for folder in chapters/[0-9]*/; do
   printf '\n%s== %s ==%s\n' "$bold" "$chapter" "$plain"
   say 'New here' "$(header_field "$source" 'New here')"
   "$build/forkscope" run --tell "${pause[@]}" -s "$scenario" -- "$program" 9000
-  printf '\n'
+  [[ $(tail -n 1 "$scenario") == picture* ]] || printf '\n'
   say 'Still wrong' "$(header_field "$source" 'Still wrong')"
 done
