@@ -303,6 +303,31 @@ on_a_terminal() {
   assert_line --regexp '^  server    \| no newline'
 }
 
+@test "--pause waits for Enter after each moment" {
+  printf 'connect A\npicture one the first\npicture two the second\n' >play
+  mkfifo keys
+  start 'a paused run' -i keys "$FORKSCOPE" run --tell --pause -s play -- "$SHAPES" listen
+  local run=$PID story=$OUTPUT keys
+  exec {keys}>keys
+  wait_until 'the first moment is told' has_text "$story" 'the first'
+  wait_until 'it waits' has_text "$story" 'Enter: go on'
+  run cat "$story"
+  refute_output --partial 'the second'
+  printf '\n' >&"$keys"
+  wait_until 'the second moment is told' has_text "$story" 'the second'
+  printf '\n' >&"$keys"
+  exec {keys}>&-
+  wait_for_end "$run"
+  assert_is 'exit status' 0 "$STATUS"
+}
+
+has_text() {
+  grep -qF -- "$2" "$1" || {
+    printf 'no "%s" in: %s\n' "$2" "$(<"$1")"
+    return 1
+  }
+}
+
 # ---- nothing is left ----
 
 @test "nothing is left of the program's tree, its daemons included" {

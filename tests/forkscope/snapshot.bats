@@ -142,9 +142,9 @@ backlog_agrees() {
     '.clients[1] | [.name, .tcp, .closed, .port]'
 
   scope snapshot "$SERVER"
-  assert_line --regexp "^P +$SERVER +blocked in read\(4\) +3 listening socket, 4 connection A\$"
+  assert_line --regexp "^P +$SERVER +blocked in read\(4\) +3 listening, 4 A\$"
   assert_line --regexp "^S1 listening socket :$PORT +1 +LISTEN +P:3 +backlog: 1\$"
-  assert_line --regexp '^S3 connection with B +0 +ESTABLISHED nobody +in the backlog, 7 bytes$'
+  assert_line --regexp '^S3 connection with B +0 +ESTABLISHED nobody +backlog, 7 bytes$'
   assert_line --regexp "^B +ESTABLISHED +$CLIENT_PORT\$"
   assert_line '1 process alive, 0 zombies, 3 sockets, 1 in the backlog'
 }
@@ -157,6 +157,24 @@ backlog_agrees() {
   JSON=$output
   json_is 'the first process' "$SERVER" '.processes[0].pid'
   json_is 'its child' "$CHILD" '.processes[1].pid'
+}
+
+@test "children whose parent has ended are found by their port, as orphans of nobody" {
+  start_server 03
+  join_served a
+  local first=$CHILD
+  join_served b
+  local second=$CHILD
+  kill -KILL "$SERVER"
+  wait_for_end "$SERVER"
+  scope snapshot --json ":$PORT"
+  assert_is 'stderr' '' "$stderr"
+  JSON=$output
+  json_is 'the orphans' "[[\"C1\",null,$first],[\"C2\",null,$second]]" '[.processes[] | [.name, .parent, .pid]]'
+  json_is 'references' '[2,2,1]' '[.objects[].refs]'
+  counts_are_true
+  scope snapshot ":$PORT"
+  assert_output --partial 'The parent has ended'
 }
 
 @test "a child that has ended is a zombie without descriptors, with its exit status" {
