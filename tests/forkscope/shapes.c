@@ -178,10 +178,9 @@ static void start_threads(void)
 
 static void share_table(void)
 {
-    enum { STACK = 65536 };
-    char *stack = malloc(STACK);
+    static char stack[65536];
 
-    if (stack == NULL || clone(clone_main, stack + STACK, CLONE_FILES | SIGCHLD, NULL) == -1)
+    if (clone(clone_main, stack + sizeof stack, CLONE_FILES | SIGCHLD, NULL) == -1)
         die("clone");
 }
 

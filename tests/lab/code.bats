@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# tests/lab/code.bats - the form of the code: compilers, formatters, checkers.
+# shellcheck disable=SC2013,SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash and by run
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+  load ../lib/lab.bash
+  load tree.bash
+  lab_setup
+  cd "$LAB_ROOT" || return
+}
+
+teardown() {
+  lab_teardown
+}
+
+# The flags of the Makefile, so that what it promises is what is checked.
+standard() {
+  sed -n 's/^STANDARD := //p' Makefile
+}
+
+@test "bash files are clean under shellcheck" {
+  local list
+  mapfile -t list < <(files '*.sh' '*.bash' '*.bats' | grep -v '^tests/mutants/')
+  ((${#list[@]} > 15)) || assert_is 'files' 'more than 15' "${#list[@]}"
+  printf '%s\0' "${list[@]}" .ci/run | xargs -0 -P 2 -n 8 shellcheck -x >"$BATS_TEST_TMPDIR/found" 2>&1 || true
+  assert_is 'findings' '' "$(<"$BATS_TEST_TMPDIR/found")"
+}
+
+@test "bash files are formatted as shfmt -i 2 -ci does it" {
+  local list
+  mapfile -t list < <(files '*.sh' '*.bash' '*.bats')
+  run shfmt -i 2 -ci -d "${list[@]}" .ci/run
+  nothing_said 'what shfmt would change'
+}
+
+@test "C files are formatted as .clang-format says" {
+  local list
+  mapfile -t list < <(files '*.c' '*.h')
+  run clang-format --style=file --dry-run -Werror "${list[@]}"
+  nothing_said 'what clang-format would change'
+}
+
+@test "every C file compiles with both compilers without a warning" {
+  local file flags=() define
+  read -ra flags <<<"$(standard)"
+  for file in $(files '*.c'); do
+    define=-DFORKLAB
+    case $file in
+      # Compiled by their own tests: an exercise as shipped need not, a mutant may not.
+      tests/mutants/* | tests/chapters/* | */exercise.c) continue ;;
+      diagrams/* | tests/forkscope/*) define=-D_GNU_SOURCE ;;
+    esac
+    printf '%s\0' gcc "$define" "$file" clang "$define" "$file"
+  done >"$BATS_TEST_TMPDIR/list"
+  xargs -0 -P 2 -n 3 bash -c '"${@: -3:1}" "${@: -2:1}" "${@:1:$#-3}" -Werror -O1 -c -o /dev/null "${@: -1}"' \
+    - "${flags[@]}" <"$BATS_TEST_TMPDIR/list" >"$BATS_TEST_TMPDIR/found" 2>&1 || true
+  assert_is 'warnings and errors' '' "$(<"$BATS_TEST_TMPDIR/found")"
+}
+
+@test "C files are clean under cppcheck" {
+  # Each program for itself: every chapter has a main of its own.
+  local options=(--quiet --error-exitcode=1 --std=c11 "--enable=warning,performance,portability"
+    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j 2)
+  run cppcheck "${options[@]}" -D_GNU_SOURCE diagrams/forkscope
+  nothing_said 'cppcheck on the tool'
+  local list
+  mapfile -t list < <(files '*.c' | grep -E '^(chapters|solutions|tests/(lib|forkscope))/' | grep -v '/exercise\.c$')
+  run cppcheck "${options[@]}" "${list[@]}"
+  nothing_said 'cppcheck on the programs'
+  # What it finds may not be hushed up in the code.
+  run grep -rn 'cppcheck-suppress' chapters diagrams tests --include='*.[ch]'
+  assert_is 'suppressed findings' '' "$output"
+}
+
+@test "each file of the tool is short enough to be read at a sitting" {
+  assert_is 'files of 470 lines or more' '' \
+    "$(wc -l diagrams/forkscope/*.[ch] | awk '$2 != "total" && $1 >= 470 { print $2, $1 }')"
+}
+
+@test "each file of the tool begins with a comment that names it" {
+  local file second
+  for file in diagrams/forkscope/*.[ch]; do
+    second=$(head -n 2 "$file" | grep -cE "^(/\*| \*) ${file##*/} - [A-Za-z]" || true)
+    assert_is "first lines of $file that say: ${file##*/} - what it is" 1 "$second"
+  done
+}
+
+@test "each function in a header of the tool has a comment above it" {
+  local header
+  for header in diagrams/forkscope/*.h; do
+    # A declaration begins at the left and ends in ");". A comment may stand above a group of them.
+    run awk '
+      /^(\/\*| \*)/ { commented = 1; next }
+      /^$/ { commented = 0; next }
+      /^[a-z].*\(/ && !/^(static|extern|typedef|enum|struct [a-z_]+ \{)/ {
+        if (!commented) print FILENAME ": " $0
+      }' "$header"
+    assert_is 'functions without one' '' "$output"
+  done
+}
+
+@test "the public runner calls the same command as a reader" {
+  assert_holds grep -qE '^make test( |$)' .ci/run
+}
+
+@test "no two tests of a file have the same name, and each name is a sentence" {
+  local file
+  for file in $(files '*.bats'); do
+    assert_is "$file: names that occur twice" '' "$(grep -oE '^@test ".*" \{$' "$file" | sort | uniq -d)"
+    assert_is "$file: names of fewer than three words" '' \
+      "$(grep -oE '^@test ".*" \{$' "$file" | grep -vE '^@test "[^ ]+ [^ ]+ [^ ]+' || true)"
+  done
+}
+
+@test "no test sleeps for a fixed time, and nothing is ended by its name" {
+  # The words are put together, so that this line is not found itself.
+  run grep -rnE "(^|[;&|({ ])sle""ep [0-9.]|\b(pki""ll|killa""ll)\b" tests chapters diagrams .ci \
+    --include='*.bats' --include='*.bash' --include='*.sh' --include=run
+  assert_is 'lines that do' '' "$output"
+}
+
+@test "every test file requires the bats it is written for" {
+  local file
+  for file in $(files '*.bats'); do
+    assert_is "$file: lines that say which" 1 "$(grep -cE '^bats_require_minimum_version [0-9.]+$' "$file")"
+  done
+}
+
+@test "scripts that are run can be run, and stop at the first error" {
+  local file
+  for file in $(files '*.sh') .ci/run; do
+    assert_holds test -x "$file"
+    assert_is "$file: set -euo pipefail" 1 "$(grep -cx 'set -euo pipefail' "$file")"
+    assert_is "$file: its first line" '#!/usr/bin/env bash' "$(head -n 1 "$file")"
+  done
+}
+
+@test "a text file ends with one newline and has no carriage return" {
+  local list
+  mapfile -t list < <(files '*.c' '*.h' '*.sh' '*.bash' '*.bats' '*.md' '*.dot' scenario Makefile)
+  assert_is 'files without a newline at their end' '' \
+    "$(for file in "${list[@]}"; do tail -c 1 "$file" | cmp -s - <(echo) || echo "$file"; done)"
+  assert_is 'files with carriage returns' '' "$(grep -lI $'\r$' "${list[@]}" || true)"
+}
