@@ -92,11 +92,14 @@ refuses() {
   for name in After after_fork a/b ../b .hidden ä; do
     refuses 1:1 "picture $name text\n" 'a moment is named by a-z, 0-9 and - (it becomes a file name)'
   done
-  printf 'picture one text\npicture one text\n' >play
-  scope run -s play -- "$SHAPES" listen
-  assert_is 'exit status for the same name twice' 1 "$status"
-  assert_is 'stdout for the same name twice' '' "$output"
-  [[ $stderr == 'forkscope: play:2:'* ]] || assert_is 'stderr' 'forkscope: play:2:...' "$stderr"
+  refuses 2:1 'picture one text\npicture one text\n' 'this moment has been recorded before; use another name'
+}
+
+@test "a client has a name that DOT can take" {
+  local name
+  for name in a-b "a.b" "\"" ä; do
+    refuses 1:1 "connect $name\n" "a client is named by letters, digits and _"
+  done
 }
 
 @test "names of 23 and texts of 511 characters are taken, longer ones refused" {

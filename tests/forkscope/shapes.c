@@ -26,7 +26,7 @@
  *                    own whose parent has ended; it and we ignore SIGTERM
  *   killed           a child that was killed and not waited for
  *   quiet            nothing, not even "ready"
- *   unfinished       prints "no newline" without one
+ *   unfinished       prints "no newline" without one, and accepts a client
  *   spin             runs for ever
  *   flood BYTES PORT prints BYTES bytes, then is as listen with that port
  */
@@ -290,7 +290,9 @@ int main(int argc, char *argv[])
     } else if (strcmp(mode, "unfinished") == 0) {
         printf("no newline");
         fflush(stdout);
-        serve("127.0.0.1", "9000");
+        if (accept(any_listener(), NULL, NULL) == -1)
+            die("accept");
+        wait_for_ever();
     } else if (strcmp(mode, "spin") == 0) {
         for (;;)
             turns++;
