@@ -218,17 +218,25 @@ static void put_header(FILE *out, int height, int size, const char *colour, cons
     fputs("</TD></TR>", out);
 }
 
+/* Keep the end of a text that is too long for its cell: of a path that says most. */
+static void shorten(char *text, size_t fits)
+{
+    size_t length = strlen(text);
+
+    if (length <= fits)
+        return;
+    char *rest = text + length - fits + 2;
+    while ((*rest & 0xc0) == 0x80)
+        rest++; /* not in the midst of a letter */
+    memmove(text + 2, rest, strlen(rest) + 1);
+    memcpy(text, "..", 2);
+}
+
 /* What a descriptor's row says: short, the box of the object says the rest. */
 static void row_label(const struct snapshot *s, const struct object *o, char *text, size_t size)
 {
     object_short_label(s, o, text, size);
-    /* Longer text would not fit its cell: a path keeps its end. */
-    enum { FITS = 24 };
-    size_t length = strlen(text);
-    if (length > FITS) {
-        memmove(text + 2, text + length - FITS + 2, FITS - 1);
-        memcpy(text, "..", 2);
-    }
+    shorten(text, 24);
 }
 
 static void put_row(FILE *out, const struct snapshot *s, int fd, int object)
@@ -350,6 +358,7 @@ static void put_object(FILE *out, const struct layout *l, const struct snapshot 
     char label[TEXT_SIZE + NAME_SIZE], detail[64];
 
     object_label(s, o, label, sizeof label);
+    shorten(label, 26);
     object_detail(o, detail, sizeof detail);
     fprintf(out, "  %s [", o->name);
     put_position(out, BAND_LEFT, BAND_WIDTH, place->top, place->height);
@@ -443,12 +452,13 @@ int dot_write(FILE *out, const struct layout *l, size_t index, struct error *err
             "<TR><TD ALIGN=\"LEFT\" WIDTH=\"%d\" HEIGHT=\"26\" FIXEDSIZE=\"TRUE\">"
             "<FONT POINT-SIZE=\"16\"><B>",
             WIDTH - 2 * MARGIN);
-    xml_escape(out, s->caption);
+    xml_escape(out, s->caption[0] != '\0' ? s->caption : " ");
     fprintf(out,
             "</B></FONT></TD></TR><TR><TD ALIGN=\"LEFT\" WIDTH=\"%d\" HEIGHT=\"20\""
             " FIXEDSIZE=\"TRUE\"><FONT POINT-SIZE=\"12\" COLOR=\"#555555\">",
             WIDTH - 2 * MARGIN);
-    xml_escape(out, s->title[0] != '\0' ? s->title : s->moment);
+    /* Graphviz rejects a font around nothing. */
+    xml_escape(out, s->title[0] != '\0' ? s->title : s->moment[0] != '\0' ? s->moment : " ");
     fputs("</FONT></TD></TR></TABLE>>]\n", out);
 
     fputs("  kernel [", out);

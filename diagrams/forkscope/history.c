@@ -1,5 +1,6 @@
 /* history.c - match a snapshot with what was seen before it. */
 #include "history.h"
+#include "proc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,21 @@ static size_t past_process(struct history *h, const struct process *p)
     else
         snprintf(last->name, sizeof last->name, "C%zu", ++h->child_count);
     return h->process_count++;
+}
+
+void history_program(struct history *h, pid_t pid)
+{
+    struct proc_stat stat = {0};
+    struct process p = {.name = "P", .pid = pid, .shares = -1, .call_fd = -1};
+
+    /* It is our child: until we wait for it, it is there, if only as a zombie. */
+    if (proc_stat(pid, &stat) == 0)
+        p.start = stat.start;
+    size_t index = past_process(h, &p); /* first, because it may move the array */
+    struct process *last = &h->processes[index].last;
+    last->pid = p.pid;
+    last->start = p.start;
+    last->shares = -1;
 }
 
 /* Turn an ended process into what is left of it: its name, and how it ended if that was seen. */

@@ -14,6 +14,9 @@ struct history;
 struct history *history_new(void);
 void history_free(struct history *h);
 
+/* Say that `pid` is the program, P, even if it ends before anybody has looked. */
+void history_program(struct history *h, pid_t pid);
+
 /* Say beforehand that the client at this local port is called `name`. */
 void history_client(struct history *h, const char *name, uint16_t port);
 

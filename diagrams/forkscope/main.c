@@ -9,6 +9,7 @@
 #include "watch.h"
 #include "dot.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -59,6 +60,17 @@ static int failed(const struct error *err)
 {
     fprintf(stderr, "forkscope: %s\n", err->text);
     return EXIT_FAILURE;
+}
+
+/* The exit status after printing: a full disk is not a success. */
+static int written(void)
+{
+    struct error err;
+
+    if (fflush(stdout) != EOF && !ferror(stdout))
+        return EXIT_SUCCESS;
+    fail(&err, "write: %s", strerror(errno));
+    return failed(&err);
 }
 
 static int misused(void)
@@ -199,6 +211,15 @@ static int command_watch(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
+/* A number of seconds above 0, and nothing behind it. */
+static bool read_seconds(const char *text, double *seconds)
+{
+    char *end;
+
+    *seconds = strtod(text, &end);
+    return isdigit((unsigned char)text[0]) && *end == '\0' && *seconds > 0;
+}
+
 static int command_run(int argc, char *argv[])
 {
     static const struct option options[] = {{"tell", no_argument, NULL, 't'},
@@ -222,7 +243,7 @@ static int command_run(int argc, char *argv[])
             run.pause = true;
         else if (option == 'n')
             run.shared_network = true;
-        else if (option == 'd' && (run.deadline = strtod(optarg, NULL)) > 0)
+        else if (option == 'd' && read_seconds(optarg, &run.deadline))
             continue;
         else
             return misused();
@@ -293,11 +314,11 @@ int main(int argc, char *argv[])
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(usage, stdout);
         fputs(help, stdout);
-        return EXIT_SUCCESS;
+        return written();
     }
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         puts("forkscope 0.1");
-        return EXIT_SUCCESS;
+        return written();
     }
     for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)

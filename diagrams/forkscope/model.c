@@ -1,6 +1,7 @@
 /* model.c - names and labels of what a measurement holds, and its memory. */
 #include "model.h"
 
+#include <ctype.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -149,6 +150,57 @@ int descriptor_object(const struct process *p, int fd)
         if (p->descriptors[i].fd == fd)
             return p->descriptors[i].object;
     return -1;
+}
+
+/* Bytes of the UTF-8 letter that begins at `at`, 0 when there is none or it is a control character. */
+static size_t letter_size(const unsigned char *at)
+{
+    size_t size = at[0] < 0x80                    ? 1
+                  : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+                  : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+                  : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                                  : 0;
+
+    if (size == 1 && (at[0] < 0x20 || at[0] == 0x7f))
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    /* Not allowed though of the right form: overlong, surrogates, above U+10FFFF. */
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] >= 0x90))
+        return 0;
+    return size;
+}
+
+void text_copy(char *to, size_t size, const char *from)
+{
+    const unsigned char *at = (const unsigned char *)from;
+    size_t length = 0;
+
+    while (*at != '\0') {
+        size_t letter = letter_size(at);
+        size_t wanted = letter > 0 ? letter : 1;
+        if (length + wanted >= size)
+            break;
+        if (letter > 0)
+            memcpy(to + length, at, letter);
+        else
+            to[length] = '?';
+        length += wanted;
+        at += wanted;
+    }
+    to[length] = '\0';
+}
+
+bool plain_name(const char *name)
+{
+    if (!isalpha((unsigned char)name[0]))
+        return false;
+    for (; *name != '\0'; name++)
+        if (!isalnum((unsigned char)*name) && *name != '_')
+            return false;
+    return true;
 }
 
 void letter_name(size_t number, char *text, size_t size)

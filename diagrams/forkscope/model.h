@@ -58,6 +58,7 @@ struct process {
     int shares;            /* index of the process whose descriptor table this one uses, or -1 */
     struct descriptor *descriptors; /* in ascending order of fd */
     size_t descriptor_count;
+    bool hidden; /* its descriptors may not be read: it runs as somebody else, or is just ending */
 };
 
 enum object_kind {
@@ -137,6 +138,16 @@ void object_short_label(const struct snapshot *s, const struct object *o, char *
 
 /* "blocked in accept(3)", "zombie: exit 0, not waited for". */
 void process_label(const struct process *p, char *text, size_t size);
+
+/*
+ * Copy text that may hold anything, as a path may, so that JSON and XML can carry it:
+ * bytes that are no UTF-8 and control characters become '?', and what does not fit is
+ * cut between letters.
+ */
+void text_copy(char *to, size_t size, const char *from);
+
+/* Is it a plain name: a letter, then letters, digits and _? Others would need quotes in DOT. */
+bool plain_name(const char *name);
 
 /* Spreadsheet style: 0 is A, 25 is Z, 26 is AA. */
 void letter_name(size_t number, char *text, size_t size);

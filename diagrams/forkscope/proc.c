@@ -239,7 +239,10 @@ int proc_descriptors(pid_t pid, bool (*skip)(int fd, void *data), void *data,
         struct proc_descriptor *d = &list->items[list->count++];
         d->fd = fd;
         size_t cut = (size_t)length < sizeof d->target ? 0 : (size_t)length - sizeof d->target + 1;
-        snprintf(d->target, sizeof d->target, "%s", target + cut);
+        /* Begin at a letter, not in the midst of one. */
+        while (cut > 0 && (target[cut] & 0xc0) == 0x80)
+            cut++;
+        text_copy(d->target, sizeof d->target, target + cut);
         if (sscanf(target, "socket:[%lu]", &d->inode) != 1 &&
             sscanf(target, "pipe:[%lu]", &d->inode) != 1)
             d->inode = 0;

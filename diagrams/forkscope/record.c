@@ -19,6 +19,8 @@ static json_t *process_json(const struct snapshot *s, const struct process *p, b
         json_object_set_new(json, "pid", json_integer(p->pid));
     json_object_set_new(json, "state", json_string(state_name(p->state)));
     json_object_set_new(json, "doing", json_string(p->doing));
+    if (p->hidden)
+        json_object_set_new(json, "hidden", json_true());
     if (p->threads > 1)
         json_object_set_new(json, "threads", json_integer(p->threads));
     if (p->shares >= 0)
@@ -104,7 +106,7 @@ int record_write(FILE *out, const struct snapshot *s, bool raw, struct error *er
 
 static void copy(char *to, size_t size, const char *from)
 {
-    snprintf(to, size, "%s", from == NULL ? "" : from);
+    text_copy(to, size, from == NULL ? "" : from);
 }
 
 static int process_index(const struct snapshot *s, const char *name)
@@ -131,6 +133,8 @@ static int read_client(struct snapshot *s, const json_t *json, struct error *err
     if (json_unpack((json_t *)json, "{ss ss sb}", "name", &name, "tcp", &tcp, "closed", &closed) ==
         -1)
         return fail(err, "a client lacks name, tcp or closed");
+    if (!plain_name(name))
+        return fail(err, "a client's name has other characters than letters, digits and _");
     s->clients = grown(s->clients, s->client_count, sizeof *s->clients);
     struct client *c = &s->clients[s->client_count++];
     copy(c->name, sizeof c->name, name);
@@ -147,6 +151,8 @@ static int read_object(struct snapshot *s, const json_t *json, struct error *err
     if (json_unpack((json_t *)json, "{ss ss si}", "name", &name, "kind", &kind, "refs", &refs) ==
         -1)
         return fail(err, "an object lacks name, kind or refs");
+    if (!plain_name(name))
+        return fail(err, "an object's name has other characters than letters, digits and _");
     /* What a kind does not have keeps its zero. */
     (void)json_unpack((json_t *)json, "{s?s s?i s?i s?i s?b s?b s?s s?b}", "tcp", &tcp, "port",
                       &port, "backlog", &backlog, "unread", &unread, "end_of_file", &eof, "waiting",
@@ -203,6 +209,8 @@ static int read_process(struct snapshot *s, const json_t *json, struct error *er
     if (json_unpack((json_t *)json, "{ss ss ss so so}", "name", &name, "state", &state, "doing",
                     &doing, "standard", &standard, "descriptors", &descriptors) == -1)
         return fail(err, "a process lacks name, state, doing, standard or descriptors");
+    if (!plain_name(name))
+        return fail(err, "a process's name has other characters than letters, digits and _");
     s->processes = grown(s->processes, s->process_count, sizeof *s->processes);
     struct process *p = &s->processes[s->process_count++];
     copy(p->name, sizeof p->name, name);
@@ -239,6 +247,9 @@ static int read_snapshot(const json_t *json, struct snapshot *s, struct error *e
     copy(s->title, sizeof s->title, json_string_value(json_object_get(json, "title")));
     copy(s->moment, sizeof s->moment, json_string_value(json_object_get(json, "moment")));
     copy(s->caption, sizeof s->caption, json_string_value(json_object_get(json, "caption")));
+    /* It becomes the name of a file. */
+    if (s->moment[strspn(s->moment, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+        return fail(err, "a moment's name has other characters than a-z, 0-9 and -");
     s->no_tcp = json_is_true(json_object_get(json, "no_tcp"));
     /* Objects name clients, processes name objects: so in this order. */
     json_array_foreach (clients, i, item) {

@@ -56,6 +56,14 @@ static void drain_output(struct run *r)
     }
 }
 
+/* A line that the program has begun and not finished does not swallow what we say next. */
+static void finish_line(struct run *r)
+{
+    if (r->line_open)
+        fputc('\n', r->options->story);
+    r->line_open = false;
+}
+
 /* Wait for our own children that have ended: the program, and orphans we adopted. */
 static void reap_own(struct run *r)
 {
@@ -386,7 +394,7 @@ static int do_picture(struct run *r, const struct action *a, struct error *err)
 {
     snprintf(r->now.title, sizeof r->now.title, "%s", r->title);
     snprintf(r->now.moment, sizeof r->now.moment, "%s", a->name);
-    snprintf(r->now.caption, sizeof r->now.caption, "%.255s", a->text);
+    text_copy(r->now.caption, sizeof r->now.caption, a->text);
     if (r->options->story != NULL) {
         fprintf(r->options->story, "\n%s%s%s\n\n", r->options->style.colour ? "\033[1m" : "",
                 a->text, r->options->style.colour ? "\033[0m" : "");
@@ -428,7 +436,7 @@ static int perform(struct run *r, const struct action *a, struct error *err)
     case DO_PICTURE:
         return do_picture(r, a, err);
     case DO_TITLE:
-        snprintf(r->title, sizeof r->title, "%.127s", a->text);
+        text_copy(r->title, sizeof r->title, a->text);
         return 0;
     case DO_SAY:
         return 0;
@@ -457,7 +465,7 @@ int run_scenario(const struct run_options *options, struct error *err)
         if (options->story != NULL)
             story_tell(options->story, &scenario.actions[first]);
         if (scenario.actions[first].verb == DO_TITLE)
-            snprintf(r.title, sizeof r.title, "%.127s", scenario.actions[first].text);
+            text_copy(r.title, sizeof r.title, scenario.actions[first].text);
     }
     r.history = history_new();
     r.output = -1;
@@ -465,13 +473,17 @@ int run_scenario(const struct run_options *options, struct error *err)
     r.program = r.tcp == NULL ? -1 : launch_program(options->argv, &r.output, err);
     if (r.program == -1)
         result = -1;
+    else
+        history_program(r.history, r.program);
     if (result == 0)
         result = settle(&r, err);
     for (size_t i = first; i < scenario.count && result == 0; i++) {
         const struct action *a = &scenario.actions[i];
         struct error inner;
-        if (options->story != NULL)
+        if (options->story != NULL) {
+            finish_line(&r);
             story_tell(options->story, a);
+        }
         result = perform(&r, a, &inner);
         if (result == 0 && a->verb != DO_PICTURE && a->verb != DO_SAY && a->verb != DO_TITLE)
             result = settle(&r, &inner);
@@ -483,6 +495,9 @@ int run_scenario(const struct run_options *options, struct error *err)
     for (size_t i = 0; i < r.peer_count; i++)
         if (r.peers[i].fd != -1)
             close(r.peers[i].fd);
+    if (result == 0 && options->story != NULL &&
+        (ferror(options->story) || fflush(options->story) == EOF))
+        result = fail(err, "write: %s", strerror(errno));
     launch_end_all();
     if (r.output != -1)
         close(r.output);

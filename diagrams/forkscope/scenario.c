@@ -101,6 +101,8 @@ static int check(const struct scenario *s, const struct action *a, struct cursor
     c->at = c->start + strspn(c->start, " \t");
     switch (a->verb) {
     case DO_CONNECT:
+        if (!plain_name(a->name))
+            return wrong(c, err, "a client is named by letters, digits and _");
         for (size_t i = 0; i < s->count; i++)
             if (s->actions[i].verb == DO_CONNECT && strcmp(s->actions[i].name, a->name) == 0)
                 return wrong(c, err, "this client has connected before; use another name");
@@ -121,6 +123,9 @@ static int check(const struct scenario *s, const struct action *a, struct cursor
     case DO_PICTURE:
         if (a->name[strspn(a->name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
             return wrong(c, err, "a moment is named by a-z, 0-9 and - (it becomes a file name)");
+        for (size_t i = 0; i < s->count; i++)
+            if (s->actions[i].verb == DO_PICTURE && strcmp(s->actions[i].name, a->name) == 0)
+                return wrong(c, err, "this moment has been recorded before; use another name");
         return 0;
     case DO_SIGNAL:
         return a->number != 0 ? 0

@@ -191,9 +191,13 @@ static int read_descriptors(struct work *w, struct process *p, struct error *err
         free(list.items);
         if (errno != EACCES && errno != EPERM)
             return 0; /* it has just ended */
-        return fail(err,
-                    "process %d: not permitted to read its descriptors (run as its owner or root)",
-                    (int)p->pid);
+        /* A descendant may run as somebody else (setuid), or be in the midst of ending. */
+        p->hidden = p != root;
+        return p->hidden ? 0
+                         : fail(err,
+                                "process %d: not permitted to read its descriptors (run as its "
+                                "owner or root)",
+                                (int)p->pid);
     }
     for (int fd = 0; fd <= 2; fd++)
         if (in.same[fd] && descriptor_object(root, fd) >= 0)

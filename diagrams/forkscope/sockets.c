@@ -115,13 +115,19 @@ static int find_held(struct work *w, struct tcp_channel *tcp, struct error *err)
             continue; /* closed meanwhile */
         int is_tcp = tcp_identify(own, &key);
         close(own);
-        if (is_tcp && key.peer_port == 0) {
-            o->kind = OBJECT_CONNECTION; /* made by socket(2), not connected to anything */
-            o->tcp = TCP_CLOSE;
-            o->port = key.port;
-        } else if (is_tcp) {
+        if (!is_tcp)
+            continue;
+        /*
+         * What the descriptor itself tells, for sockets that the kernel lists nowhere
+         * (not connected to anything yet) or in another network namespace.
+         */
+        o->kind = key.state == TCP_LISTEN ? OBJECT_LISTENING : OBJECT_CONNECTION;
+        o->tcp = key.state;
+        o->port = key.port;
+        o->peer_port = key.peer_port;
+        o->backlog = key.state == TCP_LISTEN ? key.receive : 0;
+        if (key.peer_port != 0)
             result = find_both_ends(w, tcp, &key, err);
-        }
     }
     free(unknown);
     return result;
@@ -167,7 +173,7 @@ static void describe_all(struct work *w)
 
     tcp_list_sort(&w->tcp);
     for (size_t i = 0; i < held; i++) {
-        const struct tcp_socket *s = out->objects[i].kind == OBJECT_SOCKET
+        const struct tcp_socket *s = out->objects[i].kind <= OBJECT_SOCKET
                                          ? tcp_of_inode(&w->tcp, out->objects[i].inode)
                                          : NULL;
         if (s != NULL)

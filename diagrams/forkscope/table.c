@@ -39,6 +39,10 @@ static void print_descriptors(FILE *out, const struct snapshot *s, const struct 
         fprintf(out, "the same descriptor table as %s", s->processes[p->shares].name);
         return;
     }
+    if (p->hidden) {
+        fputs("not permitted to read", out);
+        return;
+    }
     for (size_t d = 0; d < p->descriptor_count; d++) {
         const struct object *o = &s->objects[p->descriptors[d].object];
         if (o->standard)

@@ -288,5 +288,12 @@ int tcp_identify(int fd, struct tcp_socket *key)
     take_address(&here, key->here, &key->port);
     if (getpeername(fd, (struct sockaddr *)&there, &there_size) == 0)
         take_address(&there, key->there, &key->peer_port);
+    struct tcp_info info = {0};
+    size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1)
+        return 0;
+    key->state = info.tcpi_state;
+    if (key->state == TCP_LISTEN)
+        key->receive = info.tcpi_unacked; /* for a listening socket: its backlog */
     return 1;
 }

@@ -73,8 +73,8 @@ int tcp_find(struct tcp_channel *channel, const struct tcp_socket *key, struct t
 struct tcp_socket tcp_reverse(const struct tcp_socket *key);
 
 /*
- * Fill family, addresses and ports of `key` from a descriptor of our own
- * (getsockname(2), getpeername(2)).
+ * Fill `key` from a descriptor of our own: family, addresses and ports (getsockname(2),
+ * getpeername(2)), state and, when it listens, the backlog (TCP_INFO of tcp(7)).
  * Returns 1; 0 when it is no TCP socket; ports are 0 where it has none yet.
  */
 int tcp_identify(int fd, struct tcp_socket *key);

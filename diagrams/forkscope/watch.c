@@ -84,6 +84,10 @@ int watch(const struct scope *scope, const struct table_style *style, struct err
             show(&fresh, first ? NULL : &shown, *style);
             snapshot_free(&shown);
             shown = fresh;
+            if (ferror(stdout)) {
+                result = fail(err, "write: %s", strerror(errno));
+                break;
+            }
         } else {
             snapshot_free(&fresh);
         }
