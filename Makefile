@@ -25,3 +25,6 @@ all: $(SERVERS) $(CLIENT) ## compile every stage; needs a C compiler and make, n
 $(BUILD)/chapters/%: chapters/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
+
+# A chapter that wants its own compiler flags says so in a file of its own.
+include $(wildcard chapters/*/build.mk)
