@@ -28,3 +28,7 @@ $(BUILD)/chapters/%: chapters/%.c
 
 # A chapter that wants its own compiler flags says so in a file of its own.
 include $(wildcard chapters/*/build.mk)
+
+$(BUILD)/tests/%: tests/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
