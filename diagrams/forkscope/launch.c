@@ -1,0 +1,136 @@
+/* launch.c - namespaces, exec, and the end of all children. */
+#include "launch.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd == -1)
+        return;
+    /* A refusal shows right after, as a namespace that cannot be used. */
+    if (write(fd, text, strlen(text)) == -1) {
+        close(fd);
+        return;
+    }
+    close(fd);
+}
+
+static bool loopback_up(void)
+{
+    struct ifreq request = {.ifr_name = "lo"};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool up = false;
+
+    if (fd == -1)
+        return false;
+    if (ioctl(fd, SIOCGIFFLAGS, &request) == 0) {
+        request.ifr_flags |= IFF_UP;
+        up = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+    }
+    close(fd);
+    return up;
+}
+
+bool launch_private_network(void)
+{
+    uid_t uid = getuid();
+    gid_t gid = getgid();
+    char map[64];
+
+    if (unshare(CLONE_NEWNET) == 0)
+        return loopback_up();
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
+        return false;
+    write_text("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "%u %u 1", uid, uid);
+    write_text("/proc/self/uid_map", map);
+    snprintf(map, sizeof map, "%u %u 1", gid, gid);
+    write_text("/proc/self/gid_map", map);
+    return loopback_up();
+}
+
+/* In the child: become the program. Only async-signal-safe calls; failure is told by errno. */
+static void become(char *const argv[], int output, int report)
+{
+    sigset_t none;
+    int null = open("/dev/null", O_RDONLY);
+
+    setpgid(0, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    if (null == -1 || dup2(null, 0) == -1 || dup2(output, 1) == -1 || dup2(output, 2) == -1 ||
+        dup2(report, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
+        _exit(127);
+    /* Whatever was open here must not show up in the program's descriptor table. */
+    close_range(4, ~0U, 0);
+    execvp(argv[0], argv);
+    int why = errno;
+    if (write(3, &why, sizeof why) == -1)
+        _exit(126);
+    _exit(127);
+}
+
+pid_t launch_program(char *const argv[], int *output, struct error *err)
+{
+    int text[2], report[2], why;
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (pipe2(text, O_CLOEXEC) == -1 || pipe2(report, O_CLOEXEC) == -1)
+        return fail(err, "pipe: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0)
+        become(argv, text[1], report[1]);
+    close(text[1]);
+    close(report[1]);
+    if (pid == -1) {
+        close(text[0]);
+        close(report[0]);
+        return fail(err, "fork: %s", strerror(errno));
+    }
+    setpgid(pid, pid);
+    /* The report pipe closes by itself when exec succeeds. */
+    ssize_t got = read(report[0], &why, sizeof why);
+    close(report[0]);
+    if (got == (ssize_t)sizeof why) {
+        waitpid(pid, NULL, 0);
+        close(text[0]);
+        return fail(err, "%s: %s", argv[0], strerror(why));
+    }
+    fcntl(text[0], F_SETFL, O_NONBLOCK);
+    *output = text[0];
+    return pid;
+}
+
+void launch_end_all(void)
+{
+    /* A killed parent hands its children to us, so another round finds those. */
+    for (;;) {
+        struct pid_list children = {0};
+        if (proc_children(getpid(), 1, &children) == -1 || children.count == 0) {
+            free(children.items);
+            return;
+        }
+        for (size_t i = 0; i < children.count; i++)
+            kill(children.items[i], SIGKILL);
+        for (size_t i = 0; i < children.count; i++)
+            waitpid(children.items[i], NULL, 0);
+        free(children.items);
+    }
+}

@@ -1,0 +1,262 @@
+/* main.c - the command line. Every error ends here, in one line. */
+#include "draw.h"
+#include "record.h"
+#include "run.h"
+#include "settle.h"
+#include "snapshot.h"
+#include "table.h"
+#include "target.h"
+#include "watch.h"
+#include "dot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+static const char usage[] =
+    "usage: forkscope snapshot [--json | --dot] PID | :PORT\n"
+    "       forkscope watch PID | :PORT\n"
+    "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network] -- PROGRAM [ARG...]\n"
+    "       forkscope draw [-o DIR] [--dot-only] FILE\n"
+    "       forkscope --help | --version\n";
+
+static const char help[] =
+    "\n"
+    "Shows what fork does to descriptors and sockets, measured in the kernel.\n"
+    "\n"
+    "snapshot  what a process and its descendants hold right now: their descriptors,\n"
+    "          the kernel objects these refer to, and how many refer to each\n"
+    "            --json   one line of JSON instead of the table\n"
+    "            --dot    a Graphviz drawing, for neato -n2\n"
+    "watch     the same as a live table, redrawn when something changes\n"
+    "run       start a program, let a scenario's clients act, record the moments it names\n"
+    "            -s FILE  the scenario; without it: the program at rest\n"
+    "            -o FILE  write the records (JSON lines) there, not to standard output\n"
+    "            --tell   say in words and tables what happens, instead of records\n"
+    "            --shared-network\n"
+    "                     use this machine's ports; otherwise the program gets a network\n"
+    "                     of its own, where that is permitted\n"
+    "draw      records to pictures: a .dot and an .svg file for each moment\n"
+    "            -o DIR   where to (default: here)\n"
+    "            --dot-only\n"
+    "                     no SVG, so that Graphviz is not needed\n"
+    "\n"
+    "A reference is a pair of process and descriptor, as /proc shows it. The kernel's own\n"
+    "counters are another thing. Exit status: 0 done, 1 failed, 2 usage.\n";
+
+static int failed(const struct error *err)
+{
+    fprintf(stderr, "forkscope: %s\n", err->text);
+    return EXIT_FAILURE;
+}
+
+static int misused(void)
+{
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}
+
+/* Colour only on a terminal, and not where NO_COLOR is set. */
+static struct table_style terminal_style(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    return (struct table_style){
+        .colour = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == '\0'),
+        .pids = true,
+    };
+}
+
+/*
+ * Measure until two looks in a row agree, so that no half-done change is shown.
+ * A tree that never rests is shown as last seen. Returns 0, or -1 with err filled.
+ */
+static int steady_snapshot(struct tcp_channel *tcp, pid_t pid, struct snapshot *s, bool *steady,
+                           struct error *err)
+{
+    enum { TRIES = 5 };
+    struct snapshot before;
+
+    if (snapshot_take(tcp, &pid, 1, s, err) == -1)
+        return -1;
+    *steady = false;
+    for (int i = 1; i < TRIES && !*steady; i++) {
+        before = *s;
+        int result = snapshot_take(tcp, &pid, 1, s, err);
+        *steady = result == 0 && snapshot_equal(&before, s);
+        snapshot_free(&before);
+        if (result == -1)
+            return -1;
+    }
+    return 0;
+}
+
+static int show_snapshot(const struct snapshot *s, bool steady, char format, struct error *err)
+{
+    if (format == 'j')
+        return record_write(stdout, s, true, err);
+    if (format == 'd') {
+        struct layout *layout = layout_make(s, 1);
+        int result = dot_write(stdout, layout, 0, err);
+        layout_free(layout);
+        return result;
+    }
+    struct table_style style = terminal_style();
+    table_print(stdout, s, NULL, &style);
+    if (!steady)
+        puts("\nThese processes are changing: the table shows them as last seen.");
+    if (ferror(stdout) || fflush(stdout) == EOF)
+        return fail(err, "write: %s", strerror(errno));
+    return 0;
+}
+
+static int command_snapshot(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"dot", no_argument, NULL, 'd'}, {0}};
+    struct snapshot s;
+    struct error err;
+    char format = 't';
+    bool steady;
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return misused();
+        format = (char)option;
+    }
+    if (argc - optind != 1)
+        return misused();
+    pid_t pid = target_find(argv[optind], &err);
+    if (pid == -1)
+        return failed(&err);
+    struct tcp_channel *tcp = target_network(pid);
+    int result = steady_snapshot(tcp, pid, &s, &steady, &err);
+    if (result == 0) {
+        snprintf(s.caption, sizeof s.caption, "process %d", (int)pid);
+        result = show_snapshot(&s, steady, format, &err);
+        snapshot_free(&s);
+    }
+    tcp_close(tcp);
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
+static int command_watch(int argc, char *argv[])
+{
+    static const struct option options[] = {{0}};
+    struct table_style style = terminal_style();
+    struct error err;
+
+    if (getopt_long(argc, argv, "", options, NULL) != -1 || argc - optind != 1)
+        return misused();
+    pid_t pid = target_find(argv[optind], &err);
+    if (pid == -1)
+        return failed(&err);
+    struct tcp_channel *tcp = target_network(pid);
+    int result = watch(tcp, pid, &style, &err);
+    tcp_close(tcp);
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
+static int command_run(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"tell", no_argument, NULL, 't'}, {"shared-network", no_argument, NULL, 'n'}, {0}};
+    struct run_options run = {.records = stdout, .style = terminal_style()};
+    const char *path = NULL;
+    struct error err;
+
+    /* "+": what follows the program's name belongs to the program. */
+    for (int option; (option = getopt_long(argc, argv, "+s:o:", options, NULL)) != -1;) {
+        if (option == 's')
+            run.scenario = optarg;
+        else if (option == 'o')
+            path = optarg;
+        else if (option == 't')
+            run.story = stdout;
+        else if (option == 'n')
+            run.shared_network = true;
+        else
+            return misused();
+    }
+    if (argc - optind < 1)
+        return misused();
+    run.argv = argv + optind;
+    if (run.story != NULL)
+        run.records = NULL;
+    if (path != NULL && (run.records = fopen(path, "we")) == NULL) {
+        fail(&err, "%s: %s", path, strerror(errno));
+        return failed(&err);
+    }
+    int result = run_scenario(&run, &err);
+    if (path != NULL && fclose(run.records) == EOF && result == 0)
+        result = fail(&err, "%s: %s", path, strerror(errno));
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
+static int command_draw(int argc, char *argv[])
+{
+    static const struct option options[] = {{"dot-only", no_argument, NULL, 'd'}, {0}};
+    struct record_list list = {0};
+    const char *dir = ".";
+    bool dot_only = false;
+    struct error err;
+
+    for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
+        if (option == 'o')
+            dir = optarg;
+        else if (option == 'd')
+            dot_only = true;
+        else
+            return misused();
+    }
+    if (argc - optind != 1)
+        return misused();
+    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
+    if (in == NULL) {
+        fail(&err, "%s: %s", argv[optind], strerror(errno));
+        return failed(&err);
+    }
+    int result = record_read(in, argv[optind], &list, &err);
+    if (result == 0)
+        result = draw(&list, dir, dot_only, &err);
+    record_list_free(&list);
+    if (in != stdin)
+        fclose(in);
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char *argv[]);
+    } commands[] = {{"snapshot", command_snapshot},
+                    {"watch", command_watch},
+                    {"run", command_run},
+                    {"draw", command_draw}};
+
+    /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))
+        if (fd > 2) {
+            close(fd);
+            break;
+        }
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(usage, stdout);
+        fputs(help, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        puts("forkscope 0.1");
+        return EXIT_SUCCESS;
+    }
+    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return misused();
+}

@@ -1,0 +1,154 @@
+/* model.c - names and labels of what a measurement holds, and its memory. */
+#include "model.h"
+
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int fail(struct error *err, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    return -1;
+}
+
+void *grown(void *items, size_t count, size_t size)
+{
+    /* Doubling at powers of two: room is there exactly when count is not one. */
+    if ((count & (count - 1)) == 0) {
+        size_t room = count == 0 ? 1 : 2 * count;
+        items = reallocarray(items, room, size);
+        if (items == NULL) {
+            fputs("forkscope: memory: exhausted\n", stderr);
+            exit(EXIT_FAILURE);
+        }
+    }
+    memset((char *)items + count * size, 0, size);
+    return items;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    for (size_t i = 0; i < s->process_count; i++)
+        free(s->processes[i].descriptors);
+    free(s->processes);
+    free(s->objects);
+    free(s->clients);
+    memset(s, 0, sizeof *s);
+}
+
+static const char *const tcp_names[] = {
+    [TCP_ESTABLISHED] = "ESTABLISHED",
+    [TCP_SYN_SENT] = "SYN_SENT",
+    [TCP_SYN_RECV] = "SYN_RECV",
+    [TCP_FIN_WAIT1] = "FIN_WAIT",
+    [TCP_FIN_WAIT2] = "FIN_WAIT",
+    [TCP_TIME_WAIT] = "TIME_WAIT",
+    [TCP_CLOSE] = "CLOSED",
+    [TCP_CLOSE_WAIT] = "CLOSE_WAIT",
+    [TCP_LAST_ACK] = "LAST_ACK",
+    [TCP_LISTEN] = "LISTEN",
+    [TCP_CLOSING] = "CLOSING",
+};
+enum { TCP_NAMES = sizeof tcp_names / sizeof tcp_names[0] };
+
+const char *tcp_name(int tcp)
+{
+    return tcp > 0 && tcp < TCP_NAMES ? tcp_names[tcp] : "";
+}
+
+int tcp_number(const char *name)
+{
+    for (int i = 1; i < TCP_NAMES; i++)
+        if (strcmp(tcp_names[i], name) == 0)
+            return i;
+    return 0;
+}
+
+const char *state_name(enum process_state state)
+{
+    static const char *const names[] = {"running", "blocked", "stopped", "zombie", "reaped"};
+    return names[state];
+}
+
+const char *kind_name(enum object_kind kind)
+{
+    static const char *const names[] = {"listening", "connection", "socket",
+                                        "pipe read", "pipe write", "file"};
+    return names[kind];
+}
+
+void object_label(const struct snapshot *s, const struct object *o, char *text, size_t size)
+{
+    switch (o->kind) {
+    case OBJECT_LISTENING:
+        snprintf(text, size, "listening socket :%u", (unsigned)o->port);
+        return;
+    case OBJECT_CONNECTION:
+        if (o->client >= 0)
+            snprintf(text, size, "connection with %s", s->clients[o->client].name);
+        else if (o->tcp == TCP_CLOSE)
+            snprintf(text, size, "TCP socket");
+        else
+            snprintf(text, size, "connection to :%u", (unsigned)o->peer_port);
+        return;
+    case OBJECT_SOCKET:
+        snprintf(text, size, "socket");
+        return;
+    case OBJECT_PIPE_READ:
+        snprintf(text, size, "pipe, read end");
+        return;
+    case OBJECT_PIPE_WRITE:
+        snprintf(text, size, "pipe, write end");
+        return;
+    case OBJECT_FILE:
+        snprintf(text, size, "%s", o->path[0] != '\0' ? o->path : "file");
+        return;
+    }
+}
+
+void process_label(const struct process *p, char *text, size_t size)
+{
+    switch (p->state) {
+    case PROCESS_BLOCKED:
+        snprintf(text, size, "blocked%s%s", p->doing[0] != '\0' ? " in " : "", p->doing);
+        return;
+    case PROCESS_ZOMBIE:
+        snprintf(text, size, "zombie%s%s, not waited for", p->doing[0] != '\0' ? ": " : "",
+                 p->doing);
+        return;
+    case PROCESS_GONE:
+        snprintf(text, size, "gone%s%s", p->doing[0] != '\0' ? ": " : "", p->doing);
+        return;
+    case PROCESS_RUNNING:
+    case PROCESS_STOPPED:
+        snprintf(text, size, "%s", state_name(p->state));
+        return;
+    }
+}
+
+int descriptor_object(const struct process *p, int fd)
+{
+    for (size_t i = 0; i < p->descriptor_count && p->descriptors[i].fd <= fd; i++)
+        if (p->descriptors[i].fd == fd)
+            return p->descriptors[i].object;
+    return -1;
+}
+
+void letter_name(size_t number, char *text, size_t size)
+{
+    char reversed[NAME_SIZE];
+    size_t count = 0;
+
+    for (number++; number > 0 && count + 1 < sizeof reversed; number = (number - 1) / 26)
+        reversed[count++] = (char)('A' + (number - 1) % 26);
+    size_t i = 0;
+    for (; i + 1 < size && count > 0; i++)
+        text[i] = reversed[--count];
+    text[i] = '\0';
+}

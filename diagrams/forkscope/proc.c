@@ -1,0 +1,263 @@
+/* proc.c - read /proc/PID/stat, children, syscall and fd; kcmp(2). */
+#include "proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * Read a small file of /proc whole; `text` is always terminated.
+ * Returns its length, or -1 with errno set.
+ */
+static ssize_t read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+
+    if (fd == -1)
+        return -1;
+    for (;;) {
+        ssize_t got = read(fd, text + length, size - 1 - length);
+        if (got == -1) {
+            int saved_errno = errno;
+            close(fd);
+            errno = saved_errno;
+            return -1;
+        }
+        if (got == 0)
+            break;
+        length += (size_t)got;
+    }
+    close(fd);
+    text[length] = '\0';
+    return (ssize_t)length;
+}
+
+int proc_stat(pid_t pid, struct proc_stat *stat)
+{
+    char path[64], text[1024];
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (read_text(path, text, sizeof text) == -1)
+        return -1;
+    /* The name in parentheses may itself hold spaces and parentheses: start after the last one. */
+    char *at = strrchr(text, ')');
+    if (at == NULL || at[1] == '\0') {
+        errno = ESRCH;
+        return -1;
+    }
+    at += 2;
+    stat->state = *at;
+    /* Fields are numbered as in proc_pid_stat(5); the state is field 3. */
+    int field = 3;
+    for (char *save, *word = strtok_r(at, " ", &save); word != NULL;
+         word = strtok_r(NULL, " ", &save), field++) {
+        if (field == 4)
+            stat->parent = (pid_t)strtol(word, NULL, 10);
+        else if (field == 20)
+            stat->threads = (unsigned)strtoul(word, NULL, 10);
+        else if (field == 22)
+            stat->start = strtoull(word, NULL, 10);
+        else if (field == 52)
+            stat->exit_status = (int)strtol(word, NULL, 10);
+    }
+    return 0;
+}
+
+static void add_pid(struct pid_list *list, pid_t pid)
+{
+    list->items = grown(list->items, list->count, sizeof *list->items);
+    list->items[list->count++] = pid;
+}
+
+/* Append the children of one thread. Returns 0, or -1 with errno set. */
+static int thread_children(pid_t pid, pid_t thread, struct pid_list *list)
+{
+    char path[96];
+    long child;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)thread);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return -1;
+    while (fscanf(file, "%ld", &child) == 1)
+        add_pid(list, (pid_t)child);
+    fclose(file);
+    return 0;
+}
+
+/* The slow way, for kernels without CONFIG_PROC_CHILDREN. */
+static int search_children(pid_t pid, struct pid_list *list)
+{
+    DIR *proc = opendir("/proc");
+
+    if (proc == NULL)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
+        struct proc_stat stat;
+        pid_t child = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (child > 0 && proc_stat(child, &stat) == 0 && stat.parent == pid)
+            add_pid(list, child);
+    }
+    closedir(proc);
+    return 0;
+}
+
+int proc_children(pid_t pid, unsigned threads, struct pid_list *list)
+{
+    char path[64];
+
+    if (access("/proc/thread-self/children", F_OK) == -1)
+        return search_children(pid, list);
+    if (threads <= 1)
+        return thread_children(pid, pid, list);
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+        /* A thread that has ended meanwhile has no children any more. */
+        if (thread > 0)
+            (void)thread_children(pid, thread, list);
+    }
+    closedir(tasks);
+    return 0;
+}
+
+struct call_name {
+    long number;
+    const char *name;
+    bool takes_fd; /* the first argument is the descriptor waited for */
+};
+
+/* The calls a server of this lab, or of a student, may wait in. Others are told by number. */
+static const struct call_name call_names[] = {
+    {SYS_read, "read", true},
+    {SYS_write, "write", true},
+    {SYS_accept, "accept", true},
+    {SYS_accept4, "accept", true},
+    {SYS_connect, "connect", true},
+    {SYS_recvfrom, "recv", true},
+    {SYS_recvmsg, "recvmsg", true},
+    {SYS_sendto, "send", true},
+    {SYS_sendmsg, "sendmsg", true},
+    {SYS_wait4, "wait", false},
+    {SYS_waitid, "wait", false},
+    {SYS_ppoll, "poll", false},
+    {SYS_pselect6, "select", false},
+    {SYS_epoll_pwait, "epoll_wait", true},
+    {SYS_futex, "futex", false},
+    {SYS_rt_sigsuspend, "sigsuspend", false},
+    {SYS_rt_sigtimedwait, "sigwait", false},
+    {SYS_nanosleep, "sleep", false},
+    {SYS_clock_nanosleep, "sleep", false},
+    {SYS_flock, "flock", true},
+#ifdef SYS_poll /* aarch64 has only the newer call of each pair */
+    {SYS_poll, "poll", false},
+    {SYS_select, "select", false},
+    {SYS_epoll_wait, "epoll_wait", true},
+    {SYS_pause, "pause", false},
+    {SYS_vfork, "vfork", false},
+#endif
+};
+
+int proc_call(pid_t pid, char *call, size_t size, int *fd)
+{
+    char path[64], text[256];
+    long number;
+    unsigned long first;
+
+    call[0] = '\0';
+    *fd = -1;
+    snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
+    if (read_text(path, text, sizeof text) == -1)
+        return -1;
+    if (strncmp(text, "running", 7) == 0)
+        return 1;
+    /* "-1 SP PC" is a process blocked outside any call, as one that is stopped. */
+    if (sscanf(text, "%ld %lx", &number, &first) != 2 || number < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof call_names / sizeof call_names[0]; i++) {
+        if (call_names[i].number != number)
+            continue;
+        snprintf(call, size, "%s", call_names[i].name);
+        if (call_names[i].takes_fd)
+            *fd = (int)first;
+        return 0;
+    }
+    snprintf(call, size, "system call %ld", number);
+    return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct proc_descriptor *x = a, *y = b;
+    return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
+int proc_descriptors(pid_t pid, bool (*skip)(int fd, void *data), void *data,
+                     struct proc_descriptor_list *list)
+{
+    char path[64], target[4096];
+    size_t first = list->count;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (skip != NULL && skip(fd, data))
+            continue;
+        ssize_t length = readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1);
+        if (length == -1)
+            continue; /* closed since the directory was read */
+        target[length] = '\0';
+        list->items = grown(list->items, list->count, sizeof *list->items);
+        struct proc_descriptor *d = &list->items[list->count++];
+        d->fd = fd;
+        size_t cut = (size_t)length < sizeof d->target ? 0 : (size_t)length - sizeof d->target + 1;
+        snprintf(d->target, sizeof d->target, "%s", target + cut);
+        if (sscanf(target, "socket:[%lu]", &d->inode) != 1 &&
+            sscanf(target, "pipe:[%lu]", &d->inode) != 1)
+            d->inode = 0;
+        /* The link's own permissions tell how the file was opened: proc_pid_fd(5). */
+        struct stat link;
+        if (strncmp(target, "socket:", 7) != 0 &&
+            fstatat(dirfd(dir), entry->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0) {
+            d->readable = (link.st_mode & S_IRUSR) != 0;
+            d->writable = (link.st_mode & S_IWUSR) != 0;
+        }
+    }
+    closedir(dir);
+    if (list->count > first)
+        qsort(list->items + first, list->count - first, sizeof *list->items, by_number);
+    return 0;
+}
+
+static int kcmp(pid_t pid1, pid_t pid2, int type, int fd1, int fd2)
+{
+    long result = syscall(SYS_kcmp, pid1, pid2, type, fd1, fd2);
+
+    return result == -1 ? -1 : result == 0;
+}
+
+int proc_same_file(pid_t pid1, int fd1, pid_t pid2, int fd2)
+{
+    return kcmp(pid1, pid2, KCMP_FILE, fd1, fd2);
+}
+
+int proc_same_table(pid_t pid1, pid_t pid2)
+{
+    return kcmp(pid1, pid2, KCMP_FILES, 0, 0);
+}

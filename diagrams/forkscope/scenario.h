@@ -1,0 +1,91 @@
+/*
+ * scenario.h - what the clients do, read from a file; and the clients themselves.
+ *
+ * One action a line; # starts a comment; names are words, TEXT runs to the end of the line:
+ *
+ *   title TEXT              what the scenario is about, one line
+ *   say TEXT                for the reader: what to look for; no effect
+ *   connect A               client A connects to the port that the program listens on
+ *   send A TEXT             A sends TEXT and a newline
+ *   receive A TEXT          A waits for exactly TEXT and a newline
+ *   receive A eof           A waits for end of file
+ *   half-close A            A sends end of file, and can still receive
+ *   close A                 A closes its socket
+ *   reset A                 A closes so that a RST is sent
+ *   stop P, continue P      SIGSTOP or SIGCONT to a process, named as in the tables
+ *   until WHAT N            wait until there are N processes, zombies, or backlog connections
+ *   picture MOMENT CAPTION  record this moment; MOMENT becomes a file name
+ */
+#ifndef FORKSCOPE_SCENARIO_H
+#define FORKSCOPE_SCENARIO_H
+
+#include "model.h"
+#include "tcp.h"
+
+enum verb {
+    DO_TITLE,
+    DO_SAY,
+    DO_CONNECT,
+    DO_SEND,
+    DO_RECEIVE,
+    DO_RECEIVE_EOF,
+    DO_HALF_CLOSE,
+    DO_CLOSE,
+    DO_RESET,
+    DO_STOP,
+    DO_CONTINUE,
+    DO_UNTIL,
+    DO_PICTURE,
+};
+
+struct action {
+    enum verb verb;
+    char name[NAME_SIZE]; /* client, process, or what to count */
+    char text[256];       /* TEXT or CAPTION */
+    size_t number;        /* of until */
+    int line;             /* in the file, from 1 */
+};
+
+struct scenario {
+    struct action *actions;
+    size_t count;
+};
+
+/*
+ * Read a scenario from `path`. Returns 0, or -1 with err "PATH:LINE:COLUMN: what is wrong".
+ * Also refused: acting for a client that has not connected, or connecting it twice.
+ */
+int scenario_read(const char *path, struct scenario *scenario, struct error *err);
+void scenario_free(struct scenario *scenario);
+
+/* A client that this process plays. */
+struct peer {
+    char name[NAME_SIZE];
+    int fd;                /* -1 once closed */
+    struct tcp_socket key; /* its own end, to ask the kernel for its state later */
+    char received[4096];   /* not yet matched by a receive */
+    size_t length;
+    bool end_of_file;
+};
+
+/* Connect to PORT of 127.0.0.1. Returns 0, or -1 with err filled. Errors of connect(2). */
+int peer_connect(struct peer *peer, const char *name, uint16_t port, struct error *err);
+
+/* Send text and a newline (send(2)). Returns 0, or -1 with err filled. */
+int peer_send(struct peer *peer, const char *text, struct error *err);
+
+/*
+ * Take in what has arrived, without waiting, and look for text and a newline at
+ * its beginning; text NULL: for end of file. What matches is consumed.
+ * Returns 1 when it is there, 0 when not yet, -1 with err filled when it can
+ * not come any more: other bytes, end of file, or an error of recv(2).
+ */
+int peer_receive(struct peer *peer, const char *text, struct error *err);
+
+/* shutdown(fd, SHUT_WR). */
+int peer_half_close(struct peer *peer, struct error *err);
+
+/* close(2); reset: with SO_LINGER 0 of socket(7), so that a RST is sent. */
+void peer_close(struct peer *peer, bool reset);
+
+#endif

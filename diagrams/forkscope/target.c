@@ -1,0 +1,109 @@
+/* target.c - search /proc for a process id or for the holder of a listening socket. */
+#include "target.h"
+#include "proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool holds_inode(pid_t pid, uint64_t inode)
+{
+    struct proc_descriptor_list list = {0};
+    bool holds = false;
+
+    if (proc_descriptors(pid, NULL, NULL, &list) == 0)
+        for (size_t i = 0; i < list.count; i++)
+            holds = holds || (strncmp(list.items[i].target, "socket:", 7) == 0 &&
+                              list.items[i].inode == inode);
+    free(list.items);
+    return holds;
+}
+
+/* The process that holds the socket `inode` and whose parent does not; -1 when none may be read. */
+static pid_t holder_of(uint64_t inode)
+{
+    DIR *proc = opendir("/proc");
+    pid_t found = -1;
+
+    if (proc == NULL)
+        return -1;
+    for (struct dirent *entry; found == -1 && (entry = readdir(proc)) != NULL;) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        struct proc_stat stat;
+        if (pid <= 0 || !holds_inode(pid, inode))
+            continue;
+        /* Climb while the parent holds it too. */
+        for (found = pid;
+             proc_stat(found, &stat) == 0 && stat.parent > 1 && holds_inode(stat.parent, inode);)
+            found = stat.parent;
+    }
+    closedir(proc);
+    return found;
+}
+
+static pid_t find_listener(uint16_t port, struct error *err)
+{
+    struct tcp_channel *tcp = tcp_open(err);
+    struct tcp_list list = {0};
+    uint64_t inode = 0;
+
+    if (tcp == NULL || tcp_dump(tcp, &list, err) == -1) {
+        tcp_close(tcp);
+        return -1;
+    }
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].state == TCP_LISTEN && list.items[i].port == port)
+            inode = list.items[i].inode;
+    tcp_list_free(&list);
+    tcp_close(tcp);
+    if (inode == 0)
+        return fail(err, "port %u: no process listens on it", (unsigned)port);
+    pid_t pid = holder_of(inode);
+    if (pid == -1)
+        return fail(err, "port %u: not permitted to see who listens (run as its owner or root)",
+                    (unsigned)port);
+    return pid;
+}
+
+pid_t target_find(const char *text, struct error *err)
+{
+    char *end;
+    const char *digits = text[0] == ':' ? text + 1 : text;
+    long number = strtol(digits, &end, 10);
+
+    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || number < 1 ||
+        number > (text[0] == ':' ? 65535 : 4194304))
+        return fail(err, "'%s': give a process id, or :PORT for whoever listens there", text);
+    if (text[0] == ':')
+        return find_listener((uint16_t)number, err);
+    if (kill((pid_t)number, 0) == -1 && errno == ESRCH)
+        return fail(err, "process %ld: %s", number, strerror(ESRCH));
+    return (pid_t)number;
+}
+
+struct tcp_channel *target_network(pid_t pid)
+{
+    char path[64];
+    struct stat theirs, ours;
+    struct error unused;
+
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    if (stat(path, &theirs) == 0 && stat("/proc/self/ns/net", &ours) == 0 &&
+        theirs.st_ino != ours.st_ino) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        int entered = fd == -1 ? -1 : setns(fd, CLONE_NEWNET);
+        if (fd != -1)
+            close(fd);
+        if (entered == -1)
+            return NULL;
+    }
+    return tcp_open(&unused);
+}
