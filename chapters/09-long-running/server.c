@@ -287,8 +287,10 @@ int main(int argc, char *argv[])
         else if (option == 'h') {
             printf("%s%s", usage, help);
             return 0;
-        } else
-            optind = argc + 1; /* getopt has said what is wrong */
+        } else {
+            fputs(usage, stderr); /* getopt has said what is wrong */
+            exit(2);
+        }
     }
     if (optind != argc - 1) {
         fputs(usage, stderr);
