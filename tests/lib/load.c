@@ -1,9 +1,11 @@
 /*
  * tests/lib/load.c - many clients at once, for make bench and make soak.
  *
- *   load churn PORT COUNT WORKERS        COUNT connections, one line each way: connections/s
+ *   load churn PORT MS WORKERS           connect, one line each way, close, for MS
+ *                                        milliseconds: connections/s, and how many
  *   load trips PORT WORKERS MS           round trips of 64 bytes for MS milliseconds: trips/s
  *   load bytes PORT MS                   one connection, full speed both ways: bytes/s echoed
+ *   load floor COUNT                     fork, exit, wait: microseconds of CPU each
  *   load hold PORT COUNT                 COUNT idle connections until standard input ends
  *   load soak PORT COUNT WORKERS PID     polite, half-closing, resetting and killed clients,
  *                                        while the server PID is sampled; one closing line
@@ -27,6 +29,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -220,10 +223,12 @@ static void count(int kind, long n, int bad)
     atomic_fetch_add(&shared->done, n);
 }
 
-static void churn(int worker, long wanted)
+static void churn(int worker, long milliseconds)
 {
+    double end = now() + (double)milliseconds / 1000;
+
     (void)worker;
-    while (take(wanted, 1) > 0)
+    while (now() < end)
         count(0, 1, polite() == -1);
 }
 
@@ -271,10 +276,12 @@ static void bytes(int worker, long milliseconds)
 {
     static char data[65536];
     double end = now() + (double)milliseconds / 1000;
+    struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
     int fd = connect_client();
     long long n = 0;
 
     (void)worker;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     pid_t sender = fd == -1 ? -1 : fork();
     if (sender == 0) {
         while (send(fd, data, sizeof data, MSG_NOSIGNAL) > 0)
@@ -455,10 +462,33 @@ static int run_hold(long wanted)
     return 1;
 }
 
+/* What no fork server can do without. */
+static int run_floor(long wanted)
+{
+    double spent = 0;
+
+    for (long i = 0; i < wanted; i++) {
+        pid_t pid = fork();
+        if (pid == -1)
+            die("fork");
+        if (pid == 0)
+            _exit(0);
+        waitpid(pid, NULL, 0);
+    }
+    for (int who = RUSAGE_CHILDREN; who <= RUSAGE_SELF; who++) {
+        struct rusage used;
+        getrusage(who, &used);
+        spent += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+                 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    }
+    printf("%.1f\n", spent / (double)wanted);
+    return 1;
+}
+
 static _Noreturn void usage(void)
 {
-    fputs("usage: load churn PORT COUNT WORKERS | trips PORT WORKERS MS | bytes PORT MS |\n"
-          "       hold PORT COUNT | soak PORT COUNT WORKERS PID\n",
+    fputs("usage: load churn PORT MS WORKERS | trips PORT WORKERS MS | bytes PORT MS |\n"
+          "       floor COUNT | hold PORT COUNT | soak PORT COUNT WORKERS PID\n",
           stderr);
     exit(2);
 }
@@ -468,7 +498,7 @@ int main(int argc, char *argv[])
     const char *job = argc > 1 ? argv[1] : "";
     long arg[4] = {0};
 
-    if (argc < 4 || argc > 6)
+    if (argc < 3 || argc > 6)
         usage();
     for (int i = 2; i < argc; i++)
         arg[i - 2] = atol(argv[i]);
@@ -482,7 +512,10 @@ int main(int argc, char *argv[])
     if (strcmp(job, "churn") == 0 && argc == 5) {
         start_workers((int)arg[2], churn, arg[1]);
         well = all_well();
-        printf("%.0f\n", (double)atomic_load(&shared->done) / (now() - start));
+        long done = atomic_load(&shared->done);
+        printf("%.0f %ld\n", (double)done / (now() - start), done);
+    } else if (strcmp(job, "floor") == 0 && argc == 3) {
+        well = run_floor(arg[0]);
     } else if (strcmp(job, "trips") == 0 && argc == 5) {
         start_workers((int)arg[1], trips, arg[2]);
         well = all_well();
