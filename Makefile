@@ -32,3 +32,10 @@ include $(wildcard chapters/*/build.mk)
 $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
+
+.PHONY: bench soak
+bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
+	@BUILD=$(BUILD) tests/bench/bench.sh
+
+soak: all $(BUILD)/tests/load ## a million clients for chapter 09
+	@BUILD=$(BUILD) tests/bench/soak.sh

@@ -38,8 +38,13 @@ static int max_children = 1000; /* -c */
 static int idle_limit;          /* -t, in seconds; 0 is none */
 static int grace = 10;          /* -g, in seconds */
 
-/* How often SIGTERM or SIGINT came. The handler's only trace. */
-static volatile sig_atomic_t stop_signals;
+/*
+ * The signals we handle. They are blocked, so that no handler runs between two
+ * lines that belong together, except in ppoll and in let_signals_in.
+ */
+static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGALRM};
+static sigset_t handled, none;
+static volatile sig_atomic_t stop_signals; /* how often one came that is no SIGCHLD */
 
 static const char usage[] = "usage: server [-b ADDRESS] [-c N] [-t SECONDS] [-g SECONDS] PORT\n";
 static const char help[] =
@@ -85,9 +90,9 @@ static int parse_option(int option, const char *text, int min, int max)
 }
 
 /*
- * One line to a log that must never stop the server. A reader that has gone is
- * EPIPE, a full disk ENOSPC: the line is lost. So it is when the reader stands
- * still and its pipe is full, because then we would stand still with it.
+ * One line to a log that must never stop the server. Without a reader (EPIPE) or
+ * with a full disk (ENOSPC) the line is lost. So it is when the reader stands
+ * still and its pipe is full: we would stand still with it.
  */
 static void say(int fd, const char *format, ...)
 {
@@ -183,6 +188,34 @@ static void on_signal(int sig)
         stop_signals++;
 }
 
+static void catch_signals(void)
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_NOCLDSTOP};
+
+    sigemptyset(&none);
+    sigemptyset(&handled);
+    for (int i = 0; i < 4; i++)
+        sigaddset(&handled, signals[i]);
+    act.sa_mask = handled;
+    /* Children inherit this: see serve_next. */
+    if (sigprocmask(SIG_SETMASK, &handled, NULL) == -1)
+        die("sigprocmask");
+    for (int i = 0; i < 4; i++) {
+        if (sigaction(signals[i], &act, NULL) == -1)
+            die("sigaction");
+    }
+    /* The log may have no reader, or be as large as is allowed: errors, not ends. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ppoll lets no signal in while a client is ready: under load, never. This does. */
+static void let_signals_in(void)
+{
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigprocmask(SIG_SETMASK, &handled, NULL);
+}
+
 /* Collect one ended child; false when there is none. OPTIONS as for waitpid. */
 static int collect_child(int options)
 {
@@ -216,6 +249,8 @@ static int serve_next(int listen_fd, int *shortage)
             *shortage = 0;
             return 0;
         }
+        if (errno == EINVAL)
+            die("accept"); /* the socket listens no more: nothing will mend that */
         /* EMFILE, ENFILE, ENOBUFS, ENOMEM. Whatever else it is: never spin on it. */
         if (!*shortage)
             say(STDERR_FILENO, "server: accept: %s; clients wait\n", strerror(errno));
@@ -253,13 +288,16 @@ static int serve_next(int listen_fd, int *shortage)
 }
 
 /* Let the children finish, until the grace is over or one more stop signal comes. */
-static void finish_children(const sigset_t *let_in)
+static void finish_children(void)
 {
-    if (grace == 0)
-        stop_signals++;
+    /* timeout(1) sends SIGTERM twice in a row: what comes together is one stop. */
+    if (child_count > 0)
+        poll(NULL, 0, REST_MS);
+    let_signals_in();
+    stop_signals = grace > 0 ? 1 : 2;
     alarm((unsigned)grace); /* its SIGALRM counts like one more SIGTERM */
     while (child_count > 0 && stop_signals < 2) {
-        ppoll(NULL, 0, NULL, let_in);
+        ppoll(NULL, 0, NULL, &none);
         while (collect_child(WNOHANG))
             ;
     }
@@ -273,9 +311,9 @@ static void finish_children(const sigset_t *let_in)
 int main(int argc, char *argv[])
 {
     const char *address = "127.0.0.1";
-    int option;
+    int option, wrong = 0;
 
-    while ((option = getopt(argc, argv, "b:c:t:g:h")) != -1) {
+    while (!wrong && (option = getopt(argc, argv, "b:c:t:g:h")) != -1) {
         if (option == 'b')
             address = optarg;
         else if (option == 'c')
@@ -284,15 +322,12 @@ int main(int argc, char *argv[])
             idle_limit = parse_option(option, optarg, 0, INT_MAX);
         else if (option == 'g')
             grace = parse_option(option, optarg, 0, INT_MAX);
-        else if (option == 'h') {
-            printf("%s%s", usage, help);
-            return 0;
-        } else {
-            fputs(usage, stderr); /* getopt has said what is wrong */
-            exit(2);
-        }
+        else if (option == 'h')
+            return printf("%s%s", usage, help) < 0;
+        else
+            wrong = 1;
     }
-    if (optind != argc - 1) {
+    if (wrong || optind != argc - 1) {
         fputs(usage, stderr);
         exit(2);
     }
@@ -304,25 +339,7 @@ int main(int argc, char *argv[])
         ;
     close(fd);
 
-    /*
-     * Signals are blocked except where we let them in, so that no handler runs
-     * between two lines that belong together. Children inherit the blocking.
-     */
-    const int watched[] = {SIGCHLD, SIGTERM, SIGINT, SIGALRM};
-    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_NOCLDSTOP};
-    sigset_t blocked, let_in;
-    sigemptyset(&let_in);
-    sigemptyset(&blocked);
-    for (int i = 0; i < 4; i++)
-        sigaddset(&blocked, watched[i]);
-    sigprocmask(SIG_SETMASK, &blocked, NULL);
-    act.sa_mask = blocked;
-    for (int i = 0; i < 4; i++) {
-        if (sigaction(watched[i], &act, NULL) == -1)
-            die("sigaction");
-    }
-    signal(SIGPIPE, SIG_IGN); /* a log reader that leaves: EPIPE, see say */
-
+    catch_signals();
     int listen_fd = open_listener(address, port);
     int shortage = 0;
 
@@ -331,13 +348,10 @@ int main(int argc, char *argv[])
         struct pollfd backlog = {.fd = listen_fd, .events = POLLIN};
         struct timespec rest = {.tv_nsec = REST_MS * 1000000L};
         nfds_t looking = !shortage && child_count < max_children;
-        int ready = ppoll(&backlog, looking, shortage ? &rest : NULL, &let_in);
+        int ready = ppoll(&backlog, looking, shortage ? &rest : NULL, &none);
         if (ready == -1 && errno != EINTR)
             shortage = 1;
-        /* ppoll lets no signal in when a client is ready: under load, never. */
-        sigprocmask(SIG_SETMASK, &let_in, NULL);
-        sigprocmask(SIG_SETMASK, &blocked, NULL);
-
+        let_signals_in();
         while (collect_child(WNOHANG))
             ;
         if ((ready > 0 || shortage) && child_count < max_children)
@@ -349,6 +363,6 @@ int main(int argc, char *argv[])
             break;
     }
     close(listen_fd);
-    finish_children(&let_in);
+    finish_children();
     return 0;
 }

@@ -355,6 +355,17 @@ passing() {
   passing EINTR
 }
 
+@test "accept fails with EINVAL, since nobody listens any more: it ends with status 1" {
+  serve_with_faults
+  join_served a
+  break_call accept EINVAL
+  join b
+  wait_for_end "$SERVER"
+  assert_is 'exit status' 1 "$STATUS"
+  expect_errors 'server: accept: Invalid argument'
+  client echo a 'still here\n'
+}
+
 # ---- processes run out ----
 
 # without_processes ERROR TEXT
@@ -640,6 +651,16 @@ without_processes() {
   wait_until 'its child is removed' has_children "$SERVER" 0
 }
 
+@test "a log that is as large as the limit on files does not stop it" {
+  BEFORE=(prlimit --fsize=100)
+  serve
+  client connect-many c 20 "$PORT"
+  client exchange-many c 1000 1
+  client close-many c
+  wait_until 'every child is removed' has_children "$SERVER" 0
+  assert_is 'bytes of the log' 100 "$(wc -c <"$OUTPUT")"
+}
+
 @test "started with 0, 1 and 2 closed, it never writes its log to a client" {
   BEFORE=(bash -c 'exec "$@" 0<&- 1>&- 2>&-' bash)
   serve
@@ -726,11 +747,27 @@ stops_on() {
   kill -TERM "$SERVER"
   wait_until 'the port is closed' port_closed
   client echo a 'still here\n'
-  kill -INT "$SERVER"
+  # One that comes together with the first, within 100 ms, is no second one.
+  end_it() { kill -INT "$SERVER" 2>/dev/null; is_in_state "$SERVER" ZX; }
+  wait_until 'it ends' end_it
   client expect-eof a
   client expect-eof b
   assert_ended_well
   assert_is 'left behind' '' "$(running_of "$SERVER")"
+}
+
+@test "two SIGTERM in a row, as timeout sends them, are one" {
+  local trial
+  for ((trial = 1; trial <= 10; trial++)); do
+    serve -g 1000000
+    join_served "c$trial"
+    kill -TERM "$SERVER" "$SERVER"
+    wait_until 'the port is closed' port_closed
+    client echo "c$trial" 'still here\n'
+    client half-close "c$trial"
+    client expect-eof "c$trial"
+    assert_ended_well
+  done
 }
 
 @test "a new server takes the port at once, while the old one's client is served" {

@@ -41,6 +41,7 @@ static const struct {
     {"EAGAIN", EAGAIN},   {"ECONNABORTED", ECONNABORTED},
     {"EPROTO", EPROTO},   {"EHOSTUNREACH", EHOSTUNREACH},
     {"EPERM", EPERM},     {"EINTR", EINTR},
+    {"EINVAL", EINVAL},
 };
 
 static _Noreturn void refuse(const char *call)

@@ -232,13 +232,13 @@ static void churn(int worker, long milliseconds)
         count(0, 1, polite() == -1);
 }
 
-/* Ten in a row: four polite, three half-closing, two resetting; then some killed. */
+/* Of twelve clients five are polite, two half-close, two reset, three are killed. */
 static void soak(int worker, long wanted)
 {
     unsigned turn = (unsigned)worker;
     for (;;) {
         unsigned what = turn++ % 10;
-        long n = take(wanted, what == 9 ? 10 : 1);
+        long n = take(wanted, what == 9 ? 3 : 1);
         if (n == 0)
             return;
         if (what < 5)
@@ -399,7 +399,7 @@ static int all_well(void)
 
 static int run_soak(long wanted, int workers, pid_t server)
 {
-    struct sample first = look_at(server), most = first, s = first;
+    struct sample first = look_at(server), most = first, s;
     double start = now();
     int tty = isatty(STDERR_FILENO);
     long step = 0;
