@@ -19,6 +19,7 @@ enum {
     STATE_HEIGHT = 18,
     STANDARD_HEIGHT = 16,
     ROW_HEIGHT = 19,
+    FOOT_HEIGHT = 8,
     PROCESS_GAP = 20,
     BAND_LEFT = 326,
     BAND_WIDTH = 212,
@@ -120,8 +121,8 @@ struct layout *layout_make(const struct snapshot *records, size_t count)
     for (size_t i = 0; i < l->process_count; i++) {
         struct place *p = &l->processes[i];
         p->top = left_bottom;
-        p->height =
-            NAME_HEIGHT + STATE_HEIGHT + STANDARD_HEIGHT + (int)p->fd_count * ROW_HEIGHT + 2;
+        p->height = NAME_HEIGHT + STATE_HEIGHT + STANDARD_HEIGHT + FOOT_HEIGHT +
+                    (int)p->fd_count * ROW_HEIGHT + 2;
         left_bottom += p->height + PROCESS_GAP;
     }
     /* The objects share out the height of the band, which is that of the processes or their own. */
@@ -204,28 +205,20 @@ static void put_position(FILE *out, int left, int width, int top, int height)
 }
 
 /* One line across a process box. */
-static void put_header(FILE *out, int height, int size, const char *colour, const char *text,
-                       const char *grey)
+static void put_header(FILE *out, int height, int size, const char *colour, const char *text)
 {
     fprintf(out, "<TR><TD COLSPAN=\"3\" WIDTH=\"%d\" HEIGHT=\"%d\" FIXEDSIZE=\"TRUE\">",
             PROCESS_WIDTH, height);
     fprintf(out, "<FONT POINT-SIZE=\"%d\" COLOR=\"%s\">", size, colour);
     fputs(text, out);
     fputs("</FONT>", out);
-    if (grey[0] != '\0')
-        fprintf(out, "<FONT POINT-SIZE=\"11\" COLOR=\"#555555\"> %s</FONT>", grey);
     fputs("</TD></TR>", out);
 }
 
 /* What a descriptor's row says: short, the box of the object says the rest. */
 static void row_label(const struct snapshot *s, const struct object *o, char *text, size_t size)
 {
-    if (o->kind == OBJECT_LISTENING)
-        snprintf(text, size, "listening socket");
-    else if (o->kind == OBJECT_CONNECTION && o->client >= 0)
-        snprintf(text, size, "connection %s", s->clients[o->client].name);
-    else
-        object_label(s, o, text, size);
+    object_short_label(s, o, text, size);
     /* Longer text would not fit its cell: a path keeps its end. */
     enum { FITS = 24 };
     size_t length = strlen(text);
@@ -278,12 +271,12 @@ static void put_standard(FILE *out, const struct snapshot *s, const struct proce
         length += (size_t)snprintf(text + length, sizeof text - length, "%s%d",
                                    length > 0 ? ", " : "", p->descriptors[d].fd);
     }
+    const char *none =
+        p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE ? "no descriptors" : " ";
     put_header(out, STANDARD_HEIGHT, 10, "#555555",
-               count == 3                                               ? "0-2  standard streams"
-               : count > 0                                              ? text
-               : p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE ? "no descriptors"
-                                                                        : " ",
-               "");
+               count == 3  ? "0-2  standard streams"
+               : count > 0 ? text
+                           : none);
 }
 
 static void put_process(FILE *out, const struct layout *l, const struct snapshot *s,
@@ -291,13 +284,15 @@ static void put_process(FILE *out, const struct layout *l, const struct snapshot
 {
     const struct place *place = find_place(l->processes, l->process_count, p->name);
     struct paint paint = process_paint(p->state);
-    char name[64], kin[64] = "parent", state[128];
+    char name[96], kin[64] = "parent", state[128];
 
-    snprintf(name, sizeof name, p->state == PROCESS_GONE ? "<S>%s</S>" : "<B>%s</B>", p->name);
     if (p->parent >= 0)
         snprintf(kin, sizeof kin, "child of %s", s->processes[p->parent].name);
     else if (p > s->processes)
         snprintf(kin, sizeof kin, "orphan");
+    /* One run of text: blanks between differently styled runs get lost in some viewers. */
+    snprintf(name, sizeof name, p->state == PROCESS_GONE ? "<S>%s, %s</S>" : "<B>%s, %s</B>",
+             p->name, kin);
     process_label(p, state, sizeof state);
     fprintf(out, "  %s [", p->name);
     put_position(out, MARGIN, PROCESS_WIDTH + 2, place->top, place->height);
@@ -305,11 +300,11 @@ static void put_process(FILE *out, const struct layout *l, const struct snapshot
             " label=<<TABLE BORDER=\"%d\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\""
             " STYLE=\"ROUNDED\" BGCOLOR=\"%s\" COLOR=\"%s\">",
             p->state == PROCESS_RUNNING ? 2 : 1, paint.fill, paint.line);
-    put_header(out, NAME_HEIGHT, 15, "#000000", name, kin);
-    put_header(out, STATE_HEIGHT, 11, "#000000", state, "");
+    put_header(out, NAME_HEIGHT, 14, "#000000", name);
+    put_header(out, STATE_HEIGHT, 11, "#000000", state);
     if (p->shares >= 0) {
         snprintf(state, sizeof state, "uses the descriptors of %s", s->processes[p->shares].name);
-        put_header(out, STANDARD_HEIGHT, 10, "#555555", state, "");
+        put_header(out, STANDARD_HEIGHT, 10, "#555555", state);
     } else {
         put_standard(out, s, p);
     }
@@ -317,6 +312,7 @@ static void put_process(FILE *out, const struct layout *l, const struct snapshot
         int object = descriptor_object(p, place->fds[i]);
         put_row(out, s, place->fds[i], object);
     }
+    put_header(out, FOOT_HEIGHT, 4, "#000000", " ");
     fputs("</TABLE>>]\n", out);
 }
 
@@ -380,7 +376,7 @@ static void put_client(FILE *out, const struct layout *l, const struct client *c
     put_position(out, CLIENT_LEFT, CLIENT_WIDTH, place->top, place->height);
     fprintf(out,
             " shape=box style=\"rounded,filled%s\" fixedsize=true width=%.4f height=%.4f"
-            " fillcolor=\"%s\" color=\"#555555\" label=<<B>client %s</B>%s",
+            " fillcolor=\"%s\" color=\"#555555\" label=<<B>client %s%s</B>",
             c->closed ? ",dashed" : "", CLIENT_WIDTH / 72.0, CLIENT_HEIGHT / 72.0,
             c->closed ? "#EEEEEE" : "#F3E8FF", c->name, c->closed ? " (closed)" : "");
     fprintf(out, "<BR/><FONT POINT-SIZE=\"11\">%s</FONT>>]\n",

@@ -71,10 +71,13 @@ static void become(char *const argv[], int output, int report)
     int null = open("/dev/null", O_RDONLY);
 
     setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* if we are killed, the program does not stay behind */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     if (null == -1 || dup2(null, 0) == -1 || dup2(output, 1) == -1 || dup2(output, 2) == -1 ||
         dup2(report, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
         _exit(127);

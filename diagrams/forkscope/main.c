@@ -20,8 +20,9 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: forkscope snapshot [--json | --dot] PID | :PORT\n"
-    "       forkscope watch PID | :PORT\n"
-    "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network] -- PROGRAM [ARG...]\n"
+    "       forkscope watch [--program FILE] PID | :PORT\n"
+    "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network]\n"
+    "                     [--deadline SECONDS] -- PROGRAM [ARG...]\n"
     "       forkscope draw [-o DIR] [--dot-only] FILE\n"
     "       forkscope --help | --version\n";
 
@@ -34,6 +35,8 @@ static const char help[] =
     "            --json   one line of JSON instead of the table\n"
     "            --dot    a Graphviz drawing, for neato -n2\n"
     "watch     the same as a live table, redrawn when something changes\n"
+    "            --program FILE\n"
+    "                     refuse unless the process runs this program\n"
     "run       start a program, let a scenario's clients act, record the moments it names\n"
     "            -s FILE  the scenario; without it: the program at rest\n"
     "            -o FILE  write the records (JSON lines) there, not to standard output\n"
@@ -41,6 +44,8 @@ static const char help[] =
     "            --shared-network\n"
     "                     use this machine's ports; otherwise the program gets a network\n"
     "                     of its own, where that is permitted\n"
+    "            --deadline SECONDS\n"
+    "                     how long to wait for any one thing (default: 30)\n"
     "draw      records to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
@@ -73,22 +78,24 @@ static struct table_style terminal_style(void)
 }
 
 /*
- * Measure until two looks in a row agree, so that no half-done change is shown.
- * A tree that never rests is shown as last seen. Returns 0, or -1 with err filled.
+ * Measure, and while anything moves, measure again, so that no half-done change is
+ * shown if it can be helped. What never rests is shown as last seen.
+ * Returns 0, or -1 with err filled.
  */
 static int steady_snapshot(struct tcp_channel *tcp, pid_t pid, struct snapshot *s, bool *steady,
                            struct error *err)
 {
     enum { TRIES = 5 };
+    struct scope scope = {.tcp = tcp, .roots = &pid, .root_count = 1};
     struct snapshot before;
 
-    if (snapshot_take(tcp, &pid, 1, s, err) == -1)
+    if (snapshot_take(&scope, s, err) == -1)
         return -1;
-    *steady = false;
+    *steady = snapshot_settled(s);
     for (int i = 1; i < TRIES && !*steady; i++) {
         before = *s;
-        int result = snapshot_take(tcp, &pid, 1, s, err);
-        *steady = result == 0 && snapshot_equal(&before, s);
+        int result = snapshot_take(&scope, s, err);
+        *steady = result == 0 && (snapshot_settled(s) || snapshot_equal(&before, s));
         snapshot_free(&before);
         if (result == -1)
             return -1;
@@ -147,14 +154,20 @@ static int command_snapshot(int argc, char *argv[])
 
 static int command_watch(int argc, char *argv[])
 {
-    static const struct option options[] = {{0}};
+    static const struct option options[] = {{"program", required_argument, NULL, 'p'}, {0}};
     struct table_style style = terminal_style();
+    const char *program = NULL;
     struct error err;
 
-    if (getopt_long(argc, argv, "", options, NULL) != -1 || argc - optind != 1)
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return misused();
+        program = optarg;
+    }
+    if (argc - optind != 1)
         return misused();
     pid_t pid = target_find(argv[optind], &err);
-    if (pid == -1)
+    if (pid == -1 || (program != NULL && target_check_program(pid, program, &err) == -1))
         return failed(&err);
     struct tcp_channel *tcp = target_network(pid);
     int result = watch(tcp, pid, &style, &err);
@@ -164,9 +177,11 @@ static int command_watch(int argc, char *argv[])
 
 static int command_run(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"tell", no_argument, NULL, 't'}, {"shared-network", no_argument, NULL, 'n'}, {0}};
-    struct run_options run = {.records = stdout, .style = terminal_style()};
+    static const struct option options[] = {{"tell", no_argument, NULL, 't'},
+                                            {"shared-network", no_argument, NULL, 'n'},
+                                            {"deadline", required_argument, NULL, 'd'},
+                                            {0}};
+    struct run_options run = {.records = stdout, .deadline = 30, .style = terminal_style()};
     const char *path = NULL;
     struct error err;
 
@@ -180,6 +195,8 @@ static int command_run(int argc, char *argv[])
             run.story = stdout;
         else if (option == 'n')
             run.shared_network = true;
+        else if (option == 'd' && (run.deadline = strtod(optarg, NULL)) > 0)
+            continue;
         else
             return misused();
     }

@@ -112,6 +112,16 @@ void object_label(const struct snapshot *s, const struct object *o, char *text, 
     }
 }
 
+void object_short_label(const struct snapshot *s, const struct object *o, char *text, size_t size)
+{
+    if (o->kind == OBJECT_LISTENING)
+        snprintf(text, size, "listening socket");
+    else if (o->kind == OBJECT_CONNECTION && o->client >= 0)
+        snprintf(text, size, "connection %s", s->clients[o->client].name);
+    else
+        object_label(s, o, text, size);
+}
+
 void process_label(const struct process *p, char *text, size_t size)
 {
     switch (p->state) {
@@ -123,11 +133,13 @@ void process_label(const struct process *p, char *text, size_t size)
                  p->doing);
         return;
     case PROCESS_GONE:
-        snprintf(text, size, "gone%s%s", p->doing[0] != '\0' ? ": " : "", p->doing);
+        snprintf(text, size, "reaped%s%s", p->doing[0] != '\0' ? ": " : "", p->doing);
+        return;
+    case PROCESS_STOPPED:
+        snprintf(text, size, "stopped%s%s", p->doing[0] != '\0' ? ", " : "", p->doing);
         return;
     case PROCESS_RUNNING:
-    case PROCESS_STOPPED:
-        snprintf(text, size, "%s", state_name(p->state));
+        snprintf(text, size, "running");
         return;
     }
 }

@@ -131,6 +131,9 @@ const char *kind_name(enum object_kind kind);
 /* "listening socket :9000", "connection with A", "pipe, read end": what a reader sees. */
 void object_label(const struct snapshot *s, const struct object *o, char *text, size_t size);
 
+/* "listening socket", "connection A": the same for a descriptor's row, where space is short. */
+void object_short_label(const struct snapshot *s, const struct object *o, char *text, size_t size);
+
 /* "blocked in accept(3)", "zombie: exit 0, not waited for". */
 void process_label(const struct process *p, char *text, size_t size);
 

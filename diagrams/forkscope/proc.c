@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,17 +81,25 @@ static void add_pid(struct pid_list *list, pid_t pid)
 /* Append the children of one thread. Returns 0, or -1 with errno set. */
 static int thread_children(pid_t pid, pid_t thread, struct pid_list *list)
 {
-    char path[96];
-    long child;
+    char path[96], text[4096];
+    size_t kept = 0;
+    ssize_t got;
 
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)thread);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
         return -1;
-    while (fscanf(file, "%ld", &child) == 1)
-        add_pid(list, (pid_t)child);
-    fclose(file);
-    return 0;
+    /* Numbers, each followed by a space; one may be cut in two at the end of a read. */
+    while ((got = read(fd, text + kept, sizeof text - 1 - kept)) > 0) {
+        char *at = text, *space;
+        text[kept + (size_t)got] = '\0';
+        for (; (space = strchr(at, ' ')) != NULL; at = space + 1)
+            add_pid(list, (pid_t)strtol(at, NULL, 10));
+        kept = strlen(at);
+        memmove(text, at, kept);
+    }
+    close(fd);
+    return got == -1 ? -1 : 0;
 }
 
 /* The slow way, for kernels without CONFIG_PROC_CHILDREN. */
@@ -114,7 +123,10 @@ int proc_children(pid_t pid, unsigned threads, struct pid_list *list)
 {
     char path[64];
 
-    if (access("/proc/thread-self/children", F_OK) == -1)
+    static int listed = -1; /* does this kernel list children? asked once */
+    if (listed == -1)
+        listed = access("/proc/thread-self/children", F_OK) == 0;
+    if (!listed)
         return search_children(pid, list);
     if (threads <= 1)
         return thread_children(pid, pid, list);
@@ -243,6 +255,33 @@ int proc_descriptors(pid_t pid, bool (*skip)(int fd, void *data), void *data,
     if (list->count > first)
         qsort(list->items + first, list->count - first, sizeof *list->items, by_number);
     return 0;
+}
+
+int proc_borrow(pid_t pid, int fd)
+{
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (process == -1)
+        return -1;
+    int own = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+    int saved_errno = errno;
+    close(process);
+    errno = saved_errno;
+    return own;
+}
+
+bool proc_sigchld_pending(pid_t pid)
+{
+    char path[64], text[8192];
+    unsigned long long thread = 0, process = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    if (read_text(path, text, sizeof text) == -1)
+        return false;
+    const char *at = strstr(text, "SigPnd:");
+    if (at == NULL || sscanf(at, "SigPnd: %llx ShdPnd: %llx", &thread, &process) != 2)
+        return false;
+    return ((thread | process) >> (SIGCHLD - 1) & 1) != 0;
 }
 
 static int kcmp(pid_t pid1, pid_t pid2, int type, int fd1, int fd2)

@@ -63,10 +63,20 @@ int proc_descriptors(pid_t pid, bool (*skip)(int fd, void *data), void *data,
                      struct proc_descriptor_list *list);
 
 /*
+ * A descriptor of our own for the open file description that descriptor `fd` of
+ * `pid` refers to: pidfd_getfd(2). Close it soon; until then a close by `pid` is not the last.
+ * Returns it, or -1 with errno set (EPERM: not permitted to trace the process).
+ */
+int proc_borrow(pid_t pid, int fd);
+
+/*
  * Do two descriptors refer to one open file description? kcmp(2) with KCMP_FILE.
  * Returns 1 yes, 0 no, -1 with errno set (EPERM, ENOSYS: it cannot be told).
  */
 int proc_same_file(pid_t pid1, int fd1, pid_t pid2, int fd2);
+
+/* Does SIGCHLD wait to be delivered to `pid` (ShdPnd and SigPnd of proc_pid_status(5))? */
+bool proc_sigchld_pending(pid_t pid);
 
 /* Do two processes share one descriptor table (CLONE_FILES)? Returns like proc_same_file. */
 int proc_same_table(pid_t pid1, pid_t pid2);

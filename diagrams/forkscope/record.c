@@ -148,7 +148,7 @@ static int read_object(struct snapshot *s, const json_t *json, struct error *err
         -1)
         return fail(err, "an object lacks name, kind or refs");
     /* What a kind does not have keeps its zero. */
-    (void)json_unpack((json_t *)json, "{s?s s?i s?i s?i s?b s?b s?s s?s s?b}", "tcp", &tcp, "port",
+    (void)json_unpack((json_t *)json, "{s?s s?i s?i s?i s?b s?b s?s s?b}", "tcp", &tcp, "port",
                       &port, "backlog", &backlog, "unread", &unread, "end_of_file", &eof, "waiting",
                       &waiting, "path", &path, "inferred", &inferred);
     client = json_string_value(json_object_get(json, "client"));

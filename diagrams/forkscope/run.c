@@ -7,6 +7,7 @@
 #include "scenario.h"
 #include "settle.h"
 #include "snapshot.h"
+#include "story.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -16,9 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Nothing in a scenario takes long; whoever needs more than this is stuck. */
-enum { DEADLINE_SECONDS = 10 };
 
 struct run {
     const struct run_options *options;
@@ -103,7 +101,15 @@ static int measure(struct run *r, struct snapshot *s, struct error *err)
         roots = grown(roots, count, sizeof *roots);
         roots[count++] = children.items[i];
     }
-    int result = snapshot_take(r->tcp, roots, count, s, err);
+    struct tcp_socket *clients = NULL;
+    size_t client_count = 0;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        clients = grown(clients, client_count, sizeof *clients);
+        clients[client_count++] = r->peers[i].key;
+    }
+    struct scope scope = {r->tcp, roots, count, clients, client_count};
+    int result = snapshot_take(&scope, s, err);
+    free(clients);
     if (result == -1 && children.count == 0) {
         memset(s, 0, sizeof *s);
         result = 0;
@@ -134,20 +140,38 @@ static bool client_moving(struct run *r, const struct snapshot *s)
     return false;
 }
 
-/* Between two looks: long enough to leave the CPU to those we wait for. */
-static void breathe(void)
+/* Set when we are told to end: then the program must be ended before us. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
 {
+    (void)sig;
+    interrupted = 1;
+}
+
+/*
+ * Between two looks at a condition: leave the CPU to those we wait for.
+ * Returns 0 to look again, 1 when the deadline has passed, -1 with err filled when
+ * we have been told to end.
+ */
+static int wait_more(double deadline, struct error *err)
+{
+    if (interrupted)
+        return fail(err, "interrupted");
+    if (seconds() > deadline)
+        return 1;
     nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    return 0;
 }
 
 /* Who keeps the picture from coming to rest: for the error message. */
-static int restless(const struct snapshot *s, struct error *err)
+static int restless(const struct snapshot *s, double deadline, struct error *err)
 {
     for (size_t i = 0; i < s->process_count; i++)
         if (s->processes[i].state == PROCESS_RUNNING)
-            return fail(err, "process %d still runs after %d s: is it a busy loop?",
-                        (int)s->processes[i].pid, DEADLINE_SECONDS);
-    return fail(err, "not at rest after %d s: something is on its way still", DEADLINE_SECONDS);
+            return fail(err, "process %d still runs after %g s: is it a busy loop?",
+                        (int)s->processes[i].pid, deadline);
+    return fail(err, "not at rest after %g s: something is on its way still", deadline);
 }
 
 /*
@@ -158,7 +182,7 @@ static int restless(const struct snapshot *s, struct error *err)
  */
 static int settle(struct run *r, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
     struct snapshot before = {0}, fresh;
     bool was_quiet = false;
 
@@ -173,12 +197,13 @@ static int settle(struct run *r, struct error *err)
         snapshot_free(&before);
         before = fresh;
         was_quiet = quiet;
-        if (seconds() > deadline) {
-            restless(&before, err);
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            late = restless(&before, r->options->deadline, err);
+        if (late != 0) {
             snapshot_free(&before);
             return -1;
         }
-        breathe();
     }
     snapshot_free(&before);
     snapshot_free(&r->now);
@@ -220,7 +245,7 @@ static struct peer *find_peer(struct run *r, const char *name)
 /* The port that the program listens on, waiting until it does. 0 with err filled if it never does. */
 static uint16_t listening_port(struct run *r, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
 
     for (;;) {
         for (size_t i = 0; i < r->now.object_count; i++)
@@ -230,11 +255,11 @@ static uint16_t listening_port(struct run *r, struct error *err)
             fail(err, "the program has ended and listens on no port");
             return 0;
         }
-        if (seconds() > deadline) {
-            fail(err, "the program listens on no port after %d s", DEADLINE_SECONDS);
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            fail(err, "the program listens on no port after %g s", r->options->deadline);
+        if (late != 0)
             return 0;
-        }
-        breathe();
         if (settle(r, err) == -1)
             return 0;
     }
@@ -259,25 +284,28 @@ static int do_connect(struct run *r, const struct action *a, struct error *err)
 
 static int do_receive(struct run *r, const struct action *a, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
-    const char *text = a->verb == DO_RECEIVE_EOF ? NULL : a->text;
+    double deadline = seconds() + r->options->deadline;
+    struct peer *peer = find_peer(r, a->name);
 
     for (;;) {
-        int there = peer_receive(find_peer(r, a->name), text, err);
+        int there = a->verb == DO_RECEIVE_RESET
+                        ? peer_is_reset(peer, err)
+                        : peer_receive(peer, a->verb == DO_RECEIVE_EOF ? NULL : a->text, err);
         if (there != 0)
             return there == 1 ? 0 : -1;
-        if (seconds() > deadline)
-            return fail(err, "client %s: waited %d s for %s%s%s", a->name, DEADLINE_SECONDS,
-                        text == NULL ? "end of file" : "'", text == NULL ? "" : text,
-                        text == NULL ? "" : "'");
-        breathe();
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            late = fail(err, "client %s: waited %g s to receive: %.200s", a->name,
+                        r->options->deadline, a->text);
+        if (late != 0)
+            return -1;
         drain_output(r);
     }
 }
 
 static int do_signal(struct run *r, const struct action *a, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
     const struct process *p = NULL;
 
     for (size_t i = 0; i < r->now.process_count; i++)
@@ -291,23 +319,23 @@ static int do_signal(struct run *r, const struct action *a, struct error *err)
     /* A stop is not immediate: wait until the state says so. */
     for (struct proc_stat stat; a->verb == DO_STOP && proc_stat(pid, &stat) == 0 &&
                                 stat.state != 'T' && stat.state != 'Z';) {
-        if (seconds() > deadline)
-            return fail(err, "%s does not stop", a->name);
-        breathe();
+        int late = wait_more(deadline, err);
+        if (late != 0)
+            return late == 1 ? fail(err, "%s does not stop", a->name) : -1;
     }
     return 0;
 }
 
 static int do_until(struct run *r, const struct action *a, struct error *err)
 {
-    double deadline = seconds() + DEADLINE_SECONDS;
+    double deadline = seconds() + r->options->deadline;
 
     while (count_of(&r->now, a->name) != a->number) {
-        if (seconds() > deadline)
-            return fail(err, "waited %d s for %zu %s, there are %zu", DEADLINE_SECONDS, a->number,
-                        a->name, count_of(&r->now, a->name));
-        breathe();
-        if (settle(r, err) == -1)
+        int late = wait_more(deadline, err);
+        if (late == 1)
+            late = fail(err, "waited %g s for %zu %s, there are %zu", r->options->deadline,
+                        a->number, a->name, count_of(&r->now, a->name));
+        if (late != 0 || settle(r, err) == -1)
             return -1;
     }
     return 0;
@@ -317,9 +345,10 @@ static int do_picture(struct run *r, const struct action *a, struct error *err)
 {
     snprintf(r->now.title, sizeof r->now.title, "%s", r->title);
     snprintf(r->now.moment, sizeof r->now.moment, "%s", a->name);
-    snprintf(r->now.caption, sizeof r->now.caption, "%s", a->text);
+    snprintf(r->now.caption, sizeof r->now.caption, "%.255s", a->text);
     if (r->options->story != NULL) {
-        fprintf(r->options->story, "\n%s\n\n", a->text);
+        fprintf(r->options->story, "\n%s%s%s\n\n", r->options->style.colour ? "\033[1m" : "",
+                a->text, r->options->style.colour ? "\033[0m" : "");
         table_print(r->options->story, &r->now, NULL, &r->options->style);
         fputc('\n', r->options->story);
     }
@@ -339,6 +368,7 @@ static int perform(struct run *r, const struct action *a, struct error *err)
         return peer_send(peer, a->text, err);
     case DO_RECEIVE:
     case DO_RECEIVE_EOF:
+    case DO_RECEIVE_RESET:
         return do_receive(r, a, err);
     case DO_HALF_CLOSE:
         return peer_half_close(peer, err);
@@ -362,30 +392,6 @@ static int perform(struct run *r, const struct action *a, struct error *err)
     return 0;
 }
 
-/* Retell one action before it happens. */
-static void tell(FILE *story, const struct action *a)
-{
-    static const char *const words[] = {
-        [DO_CONNECT] = "connects",
-        [DO_SEND] = "sends: ",
-        [DO_RECEIVE] = "receives: ",
-        [DO_RECEIVE_EOF] = "receives end of file",
-        [DO_HALF_CLOSE] = "half-closes: it sends end of file and keeps listening",
-        [DO_CLOSE] = "closes",
-        [DO_RESET] = "resets the connection",
-        [DO_STOP] = "is stopped (SIGSTOP)",
-        [DO_CONTINUE] = "continues (SIGCONT)",
-    };
-
-    if (a->verb == DO_SAY)
-        fprintf(story, "%s\n", a->text);
-    else if (a->verb == DO_STOP || a->verb == DO_CONTINUE)
-        fprintf(story, "  %-9s | %s\n", a->name, words[a->verb]);
-    else if (a->verb < sizeof words / sizeof words[0] && words[a->verb] != NULL)
-        fprintf(story, "  client %-2s | %s%s\n", a->name, words[a->verb],
-                a->text[0] != '\0' && a->verb != DO_RECEIVE_EOF ? a->text : "");
-}
-
 int run_scenario(const struct run_options *options, struct error *err)
 {
     struct run r = {.options = options};
@@ -397,6 +403,18 @@ int run_scenario(const struct run_options *options, struct error *err)
     if (!options->shared_network)
         (void)launch_private_network(); /* not permitted: the ports are then shared with others */
     signal(SIGPIPE, SIG_IGN);
+    struct sigaction act = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
+    /* What there is to say comes before the program does anything. */
+    size_t first = 0;
+    for (; first < scenario.count && scenario.actions[first].verb <= DO_SAY; first++) {
+        if (options->story != NULL)
+            story_tell(options->story, &scenario.actions[first]);
+        if (scenario.actions[first].verb == DO_TITLE)
+            snprintf(r.title, sizeof r.title, "%.127s", scenario.actions[first].text);
+    }
     r.history = history_new();
     r.output = -1;
     r.tcp = tcp_open(err);
@@ -405,11 +423,11 @@ int run_scenario(const struct run_options *options, struct error *err)
         result = -1;
     if (result == 0)
         result = settle(&r, err);
-    for (size_t i = 0; i < scenario.count && result == 0; i++) {
+    for (size_t i = first; i < scenario.count && result == 0; i++) {
         const struct action *a = &scenario.actions[i];
         struct error inner;
         if (options->story != NULL)
-            tell(options->story, a);
+            story_tell(options->story, a);
         result = perform(&r, a, &inner);
         if (result == 0 && a->verb != DO_PICTURE && a->verb != DO_SAY && a->verb != DO_TITLE)
             result = settle(&r, &inner);

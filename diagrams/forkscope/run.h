@@ -12,6 +12,7 @@ struct run_options {
     char *const *argv;    /* the program and its arguments */
     FILE *records;        /* JSON lines go here; NULL: none */
     FILE *story;          /* actions, the program's own lines and tables in words; NULL: none */
+    double deadline;      /* seconds to wait for any one thing of the scenario */
     bool shared_network;  /* do not make a private network namespace */
     struct table_style style;
 };
@@ -19,6 +20,7 @@ struct run_options {
 /*
  * Start the program, let the scenario's clients act one at a time, each only
  * when everything is at rest (settle.h), and end all processes afterwards.
+ * SIGINT, SIGTERM and SIGHUP end the scenario early, the processes too.
  * Returns 0, or -1 with err filled, for scenario errors with its path and line.
  */
 int run_scenario(const struct run_options *options, struct error *err);

@@ -90,6 +90,7 @@ static int check(const struct scenario *s, const struct action *a, struct cursor
     case DO_SEND:
     case DO_RECEIVE:
     case DO_RECEIVE_EOF:
+    case DO_RECEIVE_RESET:
     case DO_HALF_CLOSE:
     case DO_CLOSE:
     case DO_RESET:
@@ -139,10 +140,12 @@ static int read_line(struct cursor *c, struct action *a, struct error *err)
     if (grammar[verb].shape != NAME && *c->at == '\0')
         return wrong(c, err, "text is missing here");
     if (strlen(c->at) >= sizeof a->text)
-        return wrong(c, err, "text longer than 255 bytes");
+        return wrong(c, err, "text longer than 511 bytes");
     strcpy(a->text, c->at);
     if (a->verb == DO_RECEIVE && strcmp(a->text, "eof") == 0)
         a->verb = DO_RECEIVE_EOF;
+    if (a->verb == DO_RECEIVE && strcmp(a->text, "reset") == 0)
+        a->verb = DO_RECEIVE_RESET;
     return 0;
 }
 
@@ -212,7 +215,7 @@ int peer_connect(struct peer *peer, const char *name, uint16_t port, struct erro
 
 int peer_send(struct peer *peer, const char *text, struct error *err)
 {
-    char line[300];
+    char line[600];
     int length = snprintf(line, sizeof line, "%s\n", text);
 
     /* A line fits into any socket buffer, so a short write is a failure here. */
@@ -253,6 +256,22 @@ int peer_receive(struct peer *peer, const char *text, struct error *err)
     peer->length -= wanted;
     memmove(peer->received, peer->received + wanted, peer->length);
     return 1;
+}
+
+int peer_is_reset(struct peer *peer, struct error *err)
+{
+    for (;;) {
+        char unwanted[4096];
+        ssize_t got = recv(peer->fd, unwanted, sizeof unwanted, MSG_DONTWAIT);
+        if (got == -1 && errno == ECONNRESET)
+            return 1;
+        if (got == -1 && errno == EAGAIN)
+            return 0;
+        if (got == -1)
+            return fail(err, "client %s: recv: %s", peer->name, strerror(errno));
+        if (got == 0)
+            return fail(err, "client %s: end of file instead of a reset", peer->name);
+    }
 }
 
 int peer_half_close(struct peer *peer, struct error *err)

@@ -9,6 +9,7 @@
  *   send A TEXT             A sends TEXT and a newline
  *   receive A TEXT          A waits for exactly TEXT and a newline
  *   receive A eof           A waits for end of file
+ *   receive A reset         A waits until its connection is reset
  *   half-close A            A sends end of file, and can still receive
  *   close A                 A closes its socket
  *   reset A                 A closes so that a RST is sent
@@ -29,6 +30,7 @@ enum verb {
     DO_SEND,
     DO_RECEIVE,
     DO_RECEIVE_EOF,
+    DO_RECEIVE_RESET,
     DO_HALF_CLOSE,
     DO_CLOSE,
     DO_RESET,
@@ -41,7 +43,7 @@ enum verb {
 struct action {
     enum verb verb;
     char name[NAME_SIZE]; /* client, process, or what to count */
-    char text[256];       /* TEXT or CAPTION */
+    char text[512];       /* TEXT or CAPTION */
     size_t number;        /* of until */
     int line;             /* in the file, from 1 */
 };
@@ -81,6 +83,9 @@ int peer_send(struct peer *peer, const char *text, struct error *err);
  * not come any more: other bytes, end of file, or an error of recv(2).
  */
 int peer_receive(struct peer *peer, const char *text, struct error *err);
+
+/* Has the connection been reset? Returns 1, 0 when not yet, -1 with err filled at end of file. */
+int peer_is_reset(struct peer *peer, struct error *err);
 
 /* shutdown(fd, SHUT_WR). */
 int peer_half_close(struct peer *peer, struct error *err);

@@ -1,27 +1,15 @@
 /* snapshot.c - put together what /proc, kcmp(2) and sock_diag(7) tell. */
 #include "snapshot.h"
 #include "proc.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* Where an object was first seen, to compare later descriptors with by kcmp(2). */
-struct holder {
-    pid_t pid;
-    int fd;
-};
-
-struct work {
-    struct snapshot *out;
-    struct holder *holders; /* one for each object of out */
-    struct tcp_list tcp;
-};
+#include <unistd.h>
 
 /* ---- processes ---- */
 
@@ -76,6 +64,8 @@ static void add_process(struct snapshot *out, pid_t pid)
     p->state = state_of(stat.state);
     if (p->state == PROCESS_ZOMBIE)
         describe_exit(stat.exit_status, p->doing, sizeof p->doing);
+    if (p->state == PROCESS_STOPPED && proc_sigchld_pending(pid))
+        snprintf(p->doing, sizeof p->doing, "SIGCHLD pending");
     if (p->state != PROCESS_BLOCKED)
         return;
     /* "Blocked" is believed only when the call is not running: it may just be waking. */
@@ -119,60 +109,7 @@ static void find_processes(struct snapshot *out, const pid_t *roots, size_t root
     }
 }
 
-/* ---- TCP sockets ---- */
-
-/* Take what the kernel said of socket `s` over into object number `index`. */
-static void describe_tcp(struct work *w, size_t index, const struct tcp_socket *s)
-{
-    struct snapshot *out = w->out;
-    struct object *o = &out->objects[index];
-
-    o->tcp = s->state;
-    o->port = s->port;
-    o->peer_port = s->peer_port;
-    if (s->state == TCP_LISTEN) {
-        o->kind = OBJECT_LISTENING;
-        o->backlog = s->receive;
-        return;
-    }
-    o->kind = OBJECT_CONNECTION;
-    if (s->state == TCP_CLOSE)
-        return; /* made by socket(2), not connected to anything yet */
-    /* In CLOSE_WAIT the peer's FIN has arrived; while it is unread it counts as one byte. */
-    o->end_of_file = s->state == TCP_CLOSE_WAIT && s->receive > 0;
-    o->unread = s->receive - (o->end_of_file ? 1 : 0);
-    o->in_flight = s->send > 0;
-
-    const struct tcp_socket *peer = tcp_peer(&w->tcp, s);
-    if (peer != NULL && peer->send > 0)
-        o->in_flight = true;
-    /* The side whose peer listens is itself the client: it has no client of its own. */
-    if (tcp_port_listens(&w->tcp, s->peer_port) && !tcp_port_listens(&w->tcp, s->port))
-        return;
-    o->client = (int)out->client_count;
-    out->clients = grown(out->clients, out->client_count, sizeof *out->clients);
-    struct client *c = &out->clients[out->client_count];
-    letter_name(out->client_count++, c->name, sizeof c->name);
-    c->tcp = peer == NULL ? 0 : peer->state;
-    c->port = s->peer_port;
-    c->server_port = s->port;
-    c->closed = peer == NULL || peer->inode == 0;
-}
-
 /* ---- descriptors and what they refer to ---- */
-
-static size_t add_object(struct work *w, enum object_kind kind, uint64_t inode)
-{
-    struct snapshot *out = w->out;
-
-    out->objects = grown(out->objects, out->object_count, sizeof *out->objects);
-    w->holders = grown(w->holders, out->object_count, sizeof *w->holders);
-    struct object *o = &out->objects[out->object_count];
-    o->kind = kind;
-    o->inode = inode;
-    o->client = -1;
-    return out->object_count++;
-}
 
 /* The object that descriptor `d` of `pid` refers to, added when it is new. */
 static size_t object_of(struct work *w, pid_t pid, const struct proc_descriptor *d)
@@ -204,15 +141,10 @@ static size_t object_of(struct work *w, pid_t pid, const struct proc_descriptor 
             return i;
         }
     }
-    size_t index = add_object(w, kind, d->inode);
+    size_t index = work_add_object(w, kind, d->inode);
     w->holders[index] = (struct holder){pid, d->fd};
     if (kind == OBJECT_FILE)
         memcpy(w->out->objects[index].path, d->target, sizeof d->target);
-    if (is_socket) {
-        const struct tcp_socket *s = tcp_of_inode(&w->tcp, d->inode);
-        if (s != NULL)
-            describe_tcp(w, index, s);
-    }
     return index;
 }
 
@@ -290,50 +222,22 @@ static void mark_standard(struct snapshot *out)
         }
 }
 
-/* Connections to our listening sockets that no process has accepted yet. */
-static void find_waiting(struct work *w)
-{
-    struct snapshot *out = w->out;
-    size_t listening = out->object_count;
-
-    for (size_t i = 0; i < w->tcp.count; i++) {
-        const struct tcp_socket *s = &w->tcp.items[i];
-        /* Once accepted a socket has an inode; once closed it is in no such state. */
-        if (s->inode != 0 ||
-            (s->state != TCP_ESTABLISHED && s->state != TCP_CLOSE_WAIT && s->state != TCP_SYN_RECV))
-            continue;
-        for (size_t k = 0; k < listening; k++) {
-            if (out->objects[k].kind != OBJECT_LISTENING || out->objects[k].port != s->port)
-                continue;
-            if (s->state == TCP_SYN_RECV) {
-                out->objects[k].in_flight = true; /* the handshake is not done yet */
-                break;
-            }
-            size_t index = add_object(w, OBJECT_CONNECTION, 0);
-            out->objects[index].waiting = true;
-            describe_tcp(w, index, s);
-            break;
-        }
-    }
-}
-
-int snapshot_take(struct tcp_channel *tcp, const pid_t *roots, size_t root_count,
-                  struct snapshot *out, struct error *err)
+int snapshot_take(const struct scope *scope, struct snapshot *out, struct error *err)
 {
     struct work w = {.out = out};
     int result = 0;
 
     memset(out, 0, sizeof *out);
-    out->no_tcp = tcp == NULL;
-    find_processes(out, roots, root_count);
+    out->no_tcp = scope->tcp == NULL;
+    find_processes(out, scope->roots, scope->root_count);
     if (out->process_count == 0)
-        result = fail(err, "process %d: %s", root_count > 0 ? (int)roots[0] : 0, strerror(ESRCH));
-    if (result == 0 && tcp != NULL)
-        result = tcp_dump(tcp, &w.tcp, err);
+        result = fail(err, "process %d: %s", scope->root_count > 0 ? (int)scope->roots[0] : 0,
+                      strerror(ESRCH));
     for (size_t i = 0; i < out->process_count && result == 0; i++)
         result = read_descriptors(&w, &out->processes[i], err);
+    if (result == 0 && scope->tcp != NULL)
+        result = sockets_describe(&w, scope, err);
     if (result == 0) {
-        find_waiting(&w);
         mark_standard(out);
         size_t number = 0;
         for (size_t i = 0; i < out->object_count; i++)

@@ -5,17 +5,22 @@
 #include "model.h"
 #include "tcp.h"
 
+/* What to measure, and what is known already. */
+struct scope {
+    struct tcp_channel *tcp; /* in the network namespace of the processes, or NULL: then */
+                             /* sockets stay undescribed and snapshot.no_tcp is set */
+    const pid_t *roots;      /* these processes and all their descendants */
+    size_t root_count;
+    const struct tcp_socket *clients; /* ends of clients that are known, or NULL: saves a search */
+    size_t client_count;              /* for connections in the backlog */
+};
+
 /*
- * Measure the processes `roots` and all their descendants, without ptrace and
- * without touching them. Measuring takes a moment, in which the tree may change;
- * settle.h tells whether it is at rest.
- *
- * tcp: a channel in the network namespace of the tree, or NULL when there is
- * none: then sockets stay undescribed and out->no_tcp is set.
+ * Measure without ptrace and without stopping anything. Measuring takes a moment, in
+ * which the processes may change; settle.h tells whether they are at rest.
  * out: filled; free it with snapshot_free. Names are given by position.
- * Returns 0; -1 with err filled when no root exists or none may be looked at.
+ * Returns 0; -1 with err filled when no root exists or one may not be looked at.
  */
-int snapshot_take(struct tcp_channel *tcp, const pid_t *roots, size_t root_count,
-                  struct snapshot *out, struct error *err);
+int snapshot_take(const struct scope *scope, struct snapshot *out, struct error *err);
 
 #endif

@@ -42,7 +42,7 @@ static void print_descriptors(FILE *out, const struct snapshot *s, const struct 
         const struct object *o = &s->objects[p->descriptors[d].object];
         if (o->standard)
             continue;
-        object_label(s, o, label, sizeof label);
+        object_short_label(s, o, label, sizeof label);
         fprintf(out, "%s%d %s", shown++ > 0 ? ", " : "", p->descriptors[d].fd, label);
     }
     if (shown == 0)
@@ -55,10 +55,13 @@ static void object_note(const struct object *o, char *text, size_t size)
 {
     text[0] = '\0';
     if (o->kind == OBJECT_LISTENING)
-        snprintf(text, size, "waiting to be accepted: %u", o->backlog);
+        snprintf(text, size, "backlog: %u", o->backlog);
+    else if (o->waiting && o->end_of_file)
+        snprintf(text, size, "in the backlog, end of file");
+    else if (o->waiting && o->unread > 0)
+        snprintf(text, size, "in the backlog, %u byte%s", o->unread, plural(o->unread));
     else if (o->waiting)
-        snprintf(text, size, "in the backlog, no descriptor yet%s",
-                 o->end_of_file ? "; end of file to read" : "");
+        snprintf(text, size, "in the backlog");
     else if (o->end_of_file && o->unread == 0)
         snprintf(text, size, "end of file to read");
     else if (o->unread > 0)
@@ -103,10 +106,10 @@ static void print_processes(FILE *out, const struct snapshot *s, const struct ta
 {
     size_t rows = 0;
 
-    fprintf(out, "%s%-10s ", colour(style, "\033[1m"), "process");
+    fprintf(out, "%s%-8s ", colour(style, "\033[1m"), "process");
     if (style->pids)
-        fprintf(out, "%-8s ", "pid");
-    fprintf(out, "%-31s descriptors%s\n", "state", colour(style, "\033[0m"));
+        fprintf(out, "%-7s ", "pid");
+    fprintf(out, "%-30s descriptors%s\n", "state", colour(style, "\033[0m"));
     for (size_t i = 0; i < s->process_count; i++) {
         const struct process *p = &s->processes[i];
         char name[2 * NAME_SIZE + 8], state[LABEL_SIZE];
@@ -122,10 +125,10 @@ static void print_processes(FILE *out, const struct snapshot *s, const struct ta
         snprintf(name, sizeof name, p->parent > 0 ? "%s of %s" : "%s", p->name,
                  p->parent > 0 ? s->processes[p->parent].name : "");
         process_label(p, state, sizeof state);
-        fprintf(out, "%-10s ", name);
+        fprintf(out, "%-8s ", name);
         if (style->pids)
-            fprintf(out, "%-8d ", (int)p->pid);
-        fprintf(out, "%s%-31s%s ", colour(style, paint), state,
+            fprintf(out, "%-7d ", (int)p->pid);
+        fprintf(out, "%s%-30s%s ", colour(style, paint), state,
                 colour(style, *paint ? "\033[0m" : ""));
         print_descriptors(out, s, p);
         fputc('\n', out);
@@ -156,7 +159,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
 {
     size_t rows = 0;
 
-    fprintf(out, "\n%s%-28s %-8s %-12s %-18s note%s\n", colour(style, "\033[1m"), "in the kernel",
+    fprintf(out, "\n%s%-27s %-6s %-11s %-14s note%s\n", colour(style, "\033[1m"), "in the kernel",
             "refs", "state", "held by", colour(style, "\033[0m"));
     for (size_t i = 0; i < s->object_count; i++) {
         const struct object *o = &s->objects[i];
@@ -171,7 +174,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
         snprintf(named, sizeof named, "%s %s", o->name, label);
         refs_text(o, before, refs, sizeof refs);
         object_note(o, note, sizeof note);
-        fprintf(out, "%-28s %s%-8s%s %-12s ", named,
+        fprintf(out, "%-27s %s%-6s%s %-11s ", named,
                 colour(style, strchr(refs, '(') != NULL ? "\033[1;33m" : "\033[1m"), refs,
                 colour(style, "\033[0m"), tcp_name(o->tcp));
         /* Pad by hand: the holders are printed piece by piece. */
@@ -182,7 +185,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
                 fputs("nobody", pad);
             fclose(pad);
         }
-        fprintf(out, note[0] != '\0' ? "%-18s %s\n" : "%s\n", holders, note);
+        fprintf(out, note[0] != '\0' ? "%-14s %s\n" : "%s\n", holders, note);
     }
 }
 
@@ -190,7 +193,7 @@ static void print_clients(FILE *out, const struct snapshot *s, const struct tabl
 {
     size_t rows = 0;
 
-    fprintf(out, "\n%s%-10s %-12s port%s\n", colour(style, "\033[1m"), "client", "state",
+    fprintf(out, "\n%s%-8s %-12s port%s\n", colour(style, "\033[1m"), "client", "state",
             colour(style, "\033[0m"));
     for (size_t i = 0; i < s->client_count; i++) {
         const struct client *c = &s->clients[i];
@@ -198,7 +201,7 @@ static void print_clients(FILE *out, const struct snapshot *s, const struct tabl
             fprintf(out, "... and %zu more\n", s->client_count - i);
             break;
         }
-        fprintf(out, "%-10s %-12s", c->name, c->tcp != 0 ? tcp_name(c->tcp) : "closed");
+        fprintf(out, "%-8s %-12s", c->name, c->tcp != 0 ? tcp_name(c->tcp) : "closed");
         if (style->pids)
             fprintf(out, " %u", (unsigned)c->port);
         fputc('\n', out);

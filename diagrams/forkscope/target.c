@@ -55,7 +55,7 @@ static pid_t find_listener(uint16_t port, struct error *err)
     struct tcp_list list = {0};
     uint64_t inode = 0;
 
-    if (tcp == NULL || tcp_dump(tcp, &list, err) == -1) {
+    if (tcp == NULL || tcp_listening(tcp, &list, err) == -1) {
         tcp_close(tcp);
         return -1;
     }
@@ -65,7 +65,7 @@ static pid_t find_listener(uint16_t port, struct error *err)
     tcp_list_free(&list);
     tcp_close(tcp);
     if (inode == 0)
-        return fail(err, "port %u: no process listens on it", (unsigned)port);
+        return fail(err, "port %u: nobody listens on it", (unsigned)port);
     pid_t pid = holder_of(inode);
     if (pid == -1)
         return fail(err, "port %u: not permitted to see who listens (run as its owner or root)",
@@ -87,6 +87,24 @@ pid_t target_find(const char *text, struct error *err)
     if (kill((pid_t)number, 0) == -1 && errno == ESRCH)
         return fail(err, "process %ld: %s", number, strerror(ESRCH));
     return (pid_t)number;
+}
+
+int target_check_program(pid_t pid, const char *path, struct error *err)
+{
+    char link[64], running[128];
+    struct stat theirs, wanted;
+
+    if (stat(path, &wanted) == -1)
+        return fail(err, "%s: %s", path, strerror(errno));
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+    if (stat(link, &theirs) == 0 && theirs.st_dev == wanted.st_dev &&
+        theirs.st_ino == wanted.st_ino)
+        return 0;
+    ssize_t length = readlink(link, running, sizeof running - 1);
+    if (length == -1)
+        return fail(err, "process %d: %s", (int)pid, strerror(errno));
+    running[length] = '\0';
+    return fail(err, "process %d runs %s, not %s", (int)pid, running, path);
 }
 
 struct tcp_channel *target_network(pid_t pid)

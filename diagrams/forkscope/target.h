@@ -14,6 +14,11 @@
 pid_t target_find(const char *text, struct error *err);
 
 /*
+ * Does `pid` run the program at `path`? Returns 0, or -1 with err naming what it runs.
+ */
+int target_check_program(pid_t pid, const char *path, struct error *err);
+
+/*
  * A channel that sees the sockets of `pid`: entering its network namespace where
  * that is another one (setns(2)), which takes privilege.
  * Returns NULL without an error when that is not permitted: then sockets can be

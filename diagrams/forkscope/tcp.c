@@ -6,6 +6,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,9 +106,11 @@ static int by_inode(const void *a, const void *b)
     return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
-/* Sort the list, and the index of the sockets that have an inode. */
-static void sort_list(struct tcp_list *list)
+void tcp_list_sort(struct tcp_list *list)
 {
+    free(list->inodes);
+    list->inodes = NULL;
+    list->inode_count = 0;
     if (list->count == 0)
         return;
     qsort(list->items, list->count, sizeof *list->items, by_ports);
@@ -121,7 +124,8 @@ static void sort_list(struct tcp_list *list)
         qsort(list->inodes, list->inode_count, sizeof *list->inodes, by_inode);
 }
 
-int tcp_dump(struct tcp_channel *channel, struct tcp_list *list, struct error *err)
+static int dump(struct tcp_channel *channel, uint32_t states, struct tcp_list *list,
+                struct error *err)
 {
     static const int families[] = {AF_INET, AF_INET6};
 
@@ -129,14 +133,29 @@ int tcp_dump(struct tcp_channel *channel, struct tcp_list *list, struct error *e
         struct inet_diag_req_v2 request = {
             .sdiag_family = (uint8_t)families[i],
             .sdiag_protocol = IPPROTO_TCP,
-            .idiag_states = ~(1U << TCP_TIME_WAIT),
+            .idiag_states = states,
         };
         /* A kernel without IPv6 answers ENOENT: then there is nothing to list. */
         if (ask(channel, &request, NLM_F_DUMP, list) == -1 && errno != ENOENT)
             return fail(err, "sock_diag: %s", strerror(errno));
     }
-    sort_list(list);
     return 0;
+}
+
+int tcp_listening(struct tcp_channel *channel, struct tcp_list *list, struct error *err)
+{
+    return dump(channel, 1U << TCP_LISTEN, list, err);
+}
+
+int tcp_all(struct tcp_channel *channel, struct tcp_list *list, struct error *err)
+{
+    return dump(channel, ~(1U << TCP_TIME_WAIT), list, err);
+}
+
+void tcp_list_add(struct tcp_list *list, const struct tcp_socket *s)
+{
+    list->items = grown(list->items, list->count, sizeof *list->items);
+    list->items[list->count++] = *s;
 }
 
 void tcp_list_free(struct tcp_list *list)
@@ -229,4 +248,45 @@ int tcp_find(struct tcp_channel *channel, const struct tcp_socket *key, struct t
     }
     free(list.items);
     return result;
+}
+
+struct tcp_socket tcp_reverse(const struct tcp_socket *key)
+{
+    struct tcp_socket other = {
+        .family = key->family, .port = key->peer_port, .peer_port = key->port};
+
+    memcpy(other.here, key->there, sizeof other.here);
+    memcpy(other.there, key->here, sizeof other.there);
+    return other;
+}
+
+static void take_address(const struct sockaddr_storage *from, uint32_t address[4], uint16_t *port)
+{
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+        address[0] = in->sin_addr.s_addr;
+        *port = ntohs(in->sin_port);
+    } else {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+        memcpy(address, &in6->sin6_addr, sizeof in6->sin6_addr);
+        *port = ntohs(in6->sin6_port);
+    }
+}
+
+int tcp_identify(int fd, struct tcp_socket *key)
+{
+    struct sockaddr_storage here, there;
+    socklen_t here_size = sizeof here, there_size = sizeof there, size = sizeof(int);
+    int protocol;
+
+    memset(key, 0, sizeof *key);
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == -1 ||
+        protocol != IPPROTO_TCP || getsockname(fd, (struct sockaddr *)&here, &here_size) == -1 ||
+        (here.ss_family != AF_INET && here.ss_family != AF_INET6))
+        return 0;
+    key->family = here.ss_family;
+    take_address(&here, key->here, &key->port);
+    if (getpeername(fd, (struct sockaddr *)&there, &there_size) == 0)
+        take_address(&there, key->there, &key->peer_port);
+    return 1;
 }

@@ -38,10 +38,19 @@ struct tcp_channel *tcp_open(struct error *err);
 void tcp_close(struct tcp_channel *channel);
 
 /*
- * Fill the empty `list` with every TCP socket except those in TIME_WAIT.
- * Free it with tcp_list_free. Returns 0, or -1 with err filled.
+ * Append sockets to `list`: those that listen, or all but those in TIME_WAIT.
+ * The first is cheap; the second walks the whole hash table of connections, 2 to
+ * 30 ms, so ask tcp_find for what is known by its ports. Free the list with tcp_list_free.
+ * Both return 0, or -1 with err filled.
  */
-int tcp_dump(struct tcp_channel *channel, struct tcp_list *list, struct error *err);
+int tcp_listening(struct tcp_channel *channel, struct tcp_list *list, struct error *err);
+int tcp_all(struct tcp_channel *channel, struct tcp_list *list, struct error *err);
+
+/* Append a copy of one socket. */
+void tcp_list_add(struct tcp_list *list, const struct tcp_socket *s);
+
+/* Sort the list; needed after the last append and before the questions below. */
+void tcp_list_sort(struct tcp_list *list);
 void tcp_list_free(struct tcp_list *list);
 
 /* The socket with this inode, or NULL. */
@@ -59,5 +68,15 @@ bool tcp_port_listens(const struct tcp_list *list, uint16_t port);
  */
 int tcp_find(struct tcp_channel *channel, const struct tcp_socket *key, struct tcp_socket *found,
              struct error *err);
+
+/* The key of the other end: addresses and ports exchanged. */
+struct tcp_socket tcp_reverse(const struct tcp_socket *key);
+
+/*
+ * Fill family, addresses and ports of `key` from a descriptor of our own
+ * (getsockname(2), getpeername(2)).
+ * Returns 1; 0 when it is no TCP socket; ports are 0 where it has none yet.
+ */
+int tcp_identify(int fd, struct tcp_socket *key);
 
 #endif

@@ -46,6 +46,7 @@ int watch(struct tcp_channel *tcp, pid_t pid, const struct table_style *style, s
 {
     struct sigaction act = {.sa_handler = on_interrupt};
     struct history *history = history_new();
+    struct scope scope = {.tcp = tcp, .roots = &pid, .root_count = 1};
     struct snapshot shown = {0}, fresh;
     bool first = true;
     int result = 0;
@@ -54,7 +55,7 @@ int watch(struct tcp_channel *tcp, pid_t pid, const struct table_style *style, s
     sigaction(SIGTERM, &act, NULL);
     while (!interrupted) {
         double start = cpu_seconds();
-        if (snapshot_take(tcp, &pid, 1, &fresh, err) == -1) {
+        if (snapshot_take(&scope, &fresh, err) == -1) {
             /* Watching to the end is a success; never having seen the process is not. */
             if (first)
                 result = -1;

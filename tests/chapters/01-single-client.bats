@@ -37,7 +37,7 @@ teardown() {
   # Its eight bytes stay unread, in a socket that no process has a descriptor for.
   wait_until 'the bytes are in the socket' \
     eval "[[ \$(server_end $PORT $CLIENT_PORT) == 'ESTAB 8 0' ]]"
-  assert_holds blocked_in "$SERVER" read
+  wait_until 'the server reads from its first client' blocked_in "$SERVER" read
   client state b
   assert_is "the second client's state" ESTABLISHED "$ANSWER"
   client no-eof b 50

@@ -55,7 +55,7 @@ teardown() {
     wait_until "$i children have become zombies" has_zombies "$SERVER" "$i"
   done
   # Asleep in accept and no handler for SIGCHLD (17): nothing will wake it to wait.
-  assert_holds blocked_in "$SERVER" accept
+  wait_until 'the parent sleeps in accept' blocked_in "$SERVER" accept
   run has_signal "$SERVER" SigCgt 17
   assert_failure
   assert_holds has_zombies "$SERVER" 3
@@ -73,9 +73,10 @@ teardown() {
   # One descriptor is left, the parent's, and the parent sleeps in accept: no FIN can come.
   assert_holds has_references "$connection" 1
   assert_is "the parent's descriptor 4" "$connection" "$(socket_of "$SERVER" 4)"
-  assert_holds blocked_in "$SERVER" accept
-  assert_is 'what ss says of the connection' "CLOSE-WAIT 1 $connection" \
-    "$(server_end "$PORT" "$CLIENT_PORT" | sed 's/^CLOSE-WAIT [01] /CLOSE-WAIT 1 /')"
+  wait_until 'the parent sleeps in accept' blocked_in "$SERVER" accept
+  local found
+  found=$(server_end "$PORT" "$CLIENT_PORT")
+  assert_is 'what ss says of the connection' "CLOSE-WAIT $connection" "${found%% *} ${found##* }"
   client state a
   assert_is "the client's state" FIN_WAIT2 "$ANSWER"
   client no-eof a 50
@@ -86,7 +87,8 @@ teardown() {
 }
 
 @test "with 16 descriptors the server ends after exactly 12 clients" {
-  start_server 03 -n 16
+  # A sanitizer's search for leaks at the end needs a descriptor, and none is left.
+  ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 start_server 03 -n 16
   client connect-many c 12 "$PORT"
   client exchange-many c 1000 1
   # 0, 1, 2, the listening socket and 12 connections: that makes 16.

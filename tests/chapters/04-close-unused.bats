@@ -94,7 +94,7 @@ parent_has_closed() {
   wait_until 'all children have ended' has_zombies "$SERVER" 7
 
   join_served d
-  assert_holds blocked_in "$SERVER" accept
+  wait_until 'the parent sleeps in accept' blocked_in "$SERVER" accept
   run has_signal "$SERVER" SigCgt 17
   assert_failure
   assert_holds has_zombies "$SERVER" 7

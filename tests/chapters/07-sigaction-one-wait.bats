@@ -84,11 +84,7 @@ lose() {
 }
 
 @test "SIGCHLD interrupts accept, which returns EINTR, and the server goes on" {
-  build_handler 07
-  start handler "$BATS_TEST_TMPDIR/handler" serve 0
-  SERVER=$PID
-  wait_until 'the server listens' has_line "$OUTPUT" 'listening on port [0-9]+'
-  PORT=$(sed -n 's/listening on port //p' "$OUTPUT")
+  start_handler 07
   join_served a
   wait_until 'the server sleeps in accept' blocked_in "$SERVER" accept
 

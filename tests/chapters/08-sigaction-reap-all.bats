@@ -97,11 +97,7 @@ keep() {
 }
 
 @test "SIGCHLD does not interrupt accept" {
-  build_handler 08
-  start handler "$BATS_TEST_TMPDIR/handler" serve 0
-  SERVER=$PID
-  wait_until 'the server listens' has_line "$OUTPUT" 'listening on port [0-9]+'
-  PORT=$(sed -n 's/listening on port //p' "$OUTPUT")
+  start_handler 08
   join_served a
   wait_until 'the server sleeps in accept' blocked_in "$SERVER" accept
 
@@ -127,8 +123,8 @@ keep() {
 half a line$'
 }
 
-@test "a child that is only stopped makes the server say nothing" {
-  start_server 08
+@test "a child that is only stopped, or goes on, does not make the handler run" {
+  start_handler 08
   join_served a
   local stopped=$CHILD
   stop "$stopped"
@@ -138,6 +134,8 @@ half a line$'
   join_served b
   leave b 1
   wait_until 'the second child is removed' has_line "$OUTPUT" "remove proc id $CHILD"
+  wait_until 'the server is back in accept' is_settled "$SERVER"
+  assert_is 'what waitpid returned' "waitpid: $CHILD"$'\n''waitpid: 0' "$(grep '^waitpid: ' "$OUTPUT")"
   assert_is 'removed' "$CHILD" "$(removed)"
   assert_is 'children left' "$stopped" "$(children_of "$SERVER")"
 }

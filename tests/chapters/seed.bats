@@ -84,7 +84,7 @@ teardown() {
   wait_until 'the child has ended' has_zombies "$SERVER" 1
   assert_holds has_references "$connection" 1
   assert_is 'what ss says of the connection' "ESTAB 0 $connection" "$(server_end "$PORT" "$CLIENT_PORT")"
-  assert_holds blocked_in "$SERVER" accept
+  wait_until 'the parent sleeps in accept' blocked_in "$SERVER" accept
   client no-eof a 50
 
   # The last one: the kernel ends the connection and frees the port.

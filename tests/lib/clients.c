@@ -31,6 +31,9 @@
  *   close NAME / close-many PREFIX     ok / ok CONNECTIONS
  *   reset NAME / reset-many PREFIX     ok / ok CONNECTIONS close with RST (SO_LINGER 0)
  *   deadline MS                        ok MS               for all commands that follow
+ *   buffers BYTES SEGMENT              ok BYTES            our socket buffers, and the longest
+ *                                                          segment the server may send us, for
+ *                                                          connections that follow; 0: default
  *   quit                               ok
  *
  * -many takes every NAME that is PREFIX followed by digits only.
@@ -49,6 +52,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -78,6 +82,7 @@ struct conn {
 static struct conn *conns; /* in the order of connecting */
 static size_t conn_count, conn_room;
 static long deadline_ms = 10000;
+static int buffer_size, segment_size; /* 0: the kernel's choice */
 
 /* The command being answered, for error lines. */
 static const char *command_now = "";
@@ -209,15 +214,25 @@ static char *encode(const char *data, size_t size, char *out)
     return out;
 }
 
-/* Byte `k` of the random sequence of `seed`; no state, so that any part can be made again. */
-static char payload(uint64_t seed, uint64_t k)
+/*
+ * Bytes `from` and on of the random sequence of `seed`. There is no state, so
+ * that any part can be made again. One 64-bit word, mixed as splitmix64 does it,
+ * gives eight bytes.
+ */
+static void fill_payload(char *data, size_t size, uint64_t seed, uint64_t from)
 {
-    /* The mixing steps of splitmix64, one 64-bit word for eight bytes. */
-    uint64_t x = seed * 0x9e3779b97f4a7c15U + (k >> 3) + 1;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    x ^= x >> 31;
-    return k % 61 == 7 ? '\0' : (char)(x >> (k % 8 * 8));
+    uint64_t word = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        uint64_t k = from + i;
+        if (i == 0 || k % 8 == 0) {
+            word = seed * 0x9e3779b97f4a7c15U + (k >> 3) + 1;
+            word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9U;
+            word = (word ^ (word >> 27)) * 0x94d049bb133111ebU;
+            word ^= word >> 31;
+        }
+        data[i] = k % 61 == 7 ? '\0' : (char)(word >> (k % 8 * 8));
+    }
 }
 
 /* ---- connections ---- */
@@ -277,6 +292,13 @@ static int connect_within(const char *address, const char *port, const char **wh
         return -1;
     }
     int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    /* Before connect, since the window that we offer then depends on it. */
+    if (fd != -1 && buffer_size > 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof buffer_size);
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer_size, sizeof buffer_size);
+    }
+    if (fd != -1 && segment_size > 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment_size, sizeof segment_size);
     error = fd != -1 && connect(fd, to->ai_addr, to->ai_addrlen) == 0 ? 0 : errno;
     freeaddrinfo(to);
     if (fd != -1 && error == EINPROGRESS) {
@@ -396,8 +418,7 @@ static int send_payload(struct conn *c, uint64_t limit)
     char data[PIECE];
     size_t size = limit - c->sent < PIECE ? (size_t)(limit - c->sent) : PIECE;
 
-    for (size_t i = 0; i < size; i++)
-        data[i] = payload(c->seed, c->sent + i);
+    fill_payload(data, size, c->seed, c->sent);
     ssize_t n = send(c->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n == -1 && errno != EAGAIN && errno != EINTR)
         return fail(c->name, "send: %s: %ju of %ju bytes sent, %ju came back", strerror(errno),
@@ -410,7 +431,7 @@ static int send_payload(struct conn *c, uint64_t limit)
 /* Read what has come back and compare it. 1: some came, 0: none, -1: answered with an error. */
 static int check_payload(struct conn *c)
 {
-    char data[PIECE];
+    char data[PIECE], expected[PIECE];
     ssize_t got = recv(c->fd, data, sizeof data, MSG_DONTWAIT);
 
     if (got == -1 && (errno == EAGAIN || errno == EINTR))
@@ -421,13 +442,12 @@ static int check_payload(struct conn *c)
     if ((uint64_t)got > c->sent - c->received)
         return fail(c->name, "more came back (%ju bytes) than was sent (%ju)",
                     (uintmax_t)c->received + (uintmax_t)got, (uintmax_t)c->sent);
-    for (ssize_t i = 0; i < got; i++) {
-        char expected = payload(c->seed, c->received + (uint64_t)i);
-        if (data[i] != expected)
+    fill_payload(expected, (size_t)got, c->seed, c->received);
+    for (size_t i = 0; i < (size_t)got; i++)
+        if (data[i] != expected[i])
             return fail(c->name, "byte %ju of %ju differs: expected 0x%02x, found 0x%02x",
-                        (uintmax_t)c->received + (uintmax_t)i, (uintmax_t)c->goal,
-                        (unsigned char)expected, (unsigned char)data[i]);
-    }
+                        (uintmax_t)c->received + i, (uintmax_t)c->goal, (unsigned char)expected[i],
+                        (unsigned char)data[i]);
     c->received += (uint64_t)got;
     return 1;
 }
@@ -633,6 +653,19 @@ static void do_deadline(const struct line *l)
     }
     deadline_ms = ms;
     ok("%ld", ms);
+}
+
+static void do_buffers(const struct line *l)
+{
+    long size = number(l->word[1], -1), segment = number(l->word[2], -1);
+
+    if (size < 0 || size > INT_MAX || segment < 0 || segment > INT_MAX) {
+        fail(l->word[1], "not a number of bytes");
+        return;
+    }
+    buffer_size = (int)size;
+    segment_size = (int)segment;
+    ok("%ld", size);
 }
 
 /* send, expect and echo: the two steps, and a command for each choice of them. */
@@ -878,6 +911,7 @@ static const struct command commands[] = {
     {"connect-many", 4, do_connect_many, NULL, NULL},
     {"visit", 5, do_visit, NULL, NULL},
     {"names", 1, do_names, NULL, NULL},
+    {"buffers", 3, do_buffers, NULL, NULL},
     {"deadline", 2, do_deadline, NULL, NULL},
     {"send", 3, NULL, do_send, NULL},
     {"expect", 3, NULL, do_expect, NULL},

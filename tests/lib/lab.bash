@@ -53,6 +53,8 @@ chapter() {
 # of its own. FILES: the limit on open descriptors.
 # Sets PID, OUTPUT and ERRORS (the files of its stdout and stderr).
 start() {
+  local -
+  untraced
   local label=$1 files='' input=/dev/null option OPTIND=1
   shift
   OUTPUT=$BATS_TEST_TMPDIR/${#STARTED[@]}.out
@@ -94,6 +96,8 @@ start() {
 # wait_for_end PID: wait until the program, one that start started, has ended.
 # Sets STATUS to its exit status (128 + n: ended by signal n).
 wait_for_end() {
+  local -
+  untraced
   local pid=$1
   wait_until "process $pid ends" is_in_state "$pid" ZX || return 1
   STATUS=0
@@ -102,6 +106,8 @@ wait_for_end() {
 
 # stop PID: SIGSTOP, and wait until it is stopped, since that takes a moment.
 stop() {
+  local -
+  untraced
   local pid=$1
   kill -STOP "$pid"
   wait_until "process $pid is stopped" is_in_state "$pid" T
@@ -115,6 +121,8 @@ resume() {
 # end_session PID: kill the program and everything it has left behind, and wait
 # until it is gone. Nothing to kill is no error.
 end_session() {
+  local -
+  untraced
   local pid=$1
   # Stopped ones too: SIGKILL needs no SIGCONT. The group is the session here.
   kill -KILL -- "-$pid" 2>/dev/null || true
@@ -139,6 +147,8 @@ has_nothing_running() {
 # on a free port or on PORT, and wait until it says that it listens.
 # Sets SERVER (its pid), PORT, OUTPUT, ERRORS.
 start_server() {
+  local -
+  untraced
   local number=$1 options=() option OPTIND=1
   shift
   while getopts n:o: option; do
@@ -158,10 +168,24 @@ start_server() {
 # build_handler NUMBER: compile tests/chapters/handler.c around the chapter's
 # server, to $BATS_TEST_TMPDIR/handler.
 build_handler() {
+  local -
+  untraced
   chapter "$1"
   run "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -g -I "$LAB_ROOT/chapters/$CHAPTER" \
     -o "$BATS_TEST_TMPDIR/handler" "$LAB_ROOT/tests/chapters/handler.c"
   assert_success
+}
+
+# start_handler NUMBER: build_handler, and start it as the server. Sets what
+# start_server sets.
+start_handler() {
+  local -
+  untraced
+  build_handler "$1" || return 1
+  start "handler $1" "$BATS_TEST_TMPDIR/handler" serve 0 || return 1
+  SERVER=$PID
+  wait_until 'the server listens' has_line "$OUTPUT" 'listening on port [0-9]+' || return 1
+  PORT=$(sed -n 's/listening on port //p' "$OUTPUT")
 }
 
 # stop_server: end the server that was started last, with all its children.
@@ -223,6 +247,8 @@ has_references() {
 # newest_child: sets CHILD to the living child of the server with the highest pid
 # (pids rise, unless they wrap, which no test is long enough for).
 newest_child() {
+  local -
+  untraced
   CHILD=$(living_children_of "$SERVER" | tail -n 1)
   [[ -n $CHILD ]]
 }
@@ -232,6 +258,8 @@ newest_child() {
 # client COMMAND [WORD]...: tell tests/lib/clients.c to do it. Sets ANSWER to
 # what stands behind "ok". An "error" answer fails the test.
 client() {
+  local -
+  untraced
   ask "$@" || return 1
   if [[ $ANSWER != ok && $ANSWER != 'ok '* ]]; then
     printf 'client %s\nfound:    %s\n' "$*" "$ANSWER"
@@ -244,6 +272,8 @@ client() {
 
 # client_refuses COMMAND [WORD]...: it must answer with an error. Sets ANSWER to it.
 client_refuses() {
+  local -
+  untraced
   ask "$@" || return 1
   if [[ $ANSWER != 'error '* ]]; then
     printf 'client %s\nexpected: an error\nfound:    %s\n' "$*" "$ANSWER"
@@ -289,6 +319,8 @@ join() {
 # join_served NAME: connect, and be served: hence its child, if the server forks,
 # has come to its echo loop. Sets CLIENT_PORT, and CHILD to that child.
 join_served() {
+  local -
+  untraced
   join "$1" && client echo "$1" 'are you there?\n' || return 1
   newest_child || CHILD=''
 }
@@ -296,6 +328,8 @@ join_served() {
 # leave NAME TOTAL: the client closes; wait until its server process has said so,
 # as the TOTALth that has.
 leave() {
+  local -
+  untraced
   client close "$1" || return 1
   wait_until "the server tells that client $1 has left" \
     has_lines "$OUTPUT" 'client disconnected\.\.\.' "$2"
@@ -304,6 +338,8 @@ leave() {
 # fill NAME SEED PID: send without reading, until PID, the process that echoes to
 # this client, sleeps in send because nobody takes its bytes.
 fill() {
+  local -
+  untraced
   wait_until "process $3 sleeps in send" push_until_blocked "$@"
 }
 
@@ -315,6 +351,8 @@ push_until_blocked() {
 # wait until all their children have ended, and let the parent go on. Hence one
 # pending SIGCHLD stands for all of them, in every run.
 lose_together() {
+  local -
+  untraced
   local name=$1 count=$2 before
   stop "$SERVER" || return 1
   before=$(zombies_of "$SERVER" | wc -l)
@@ -345,6 +383,8 @@ context() {
 # lab_teardown: end what was started; fail when something wrote on stderr what no
 # test allowed (a sanitizer's report, say), or when something is left running.
 lab_teardown() {
+  local -
+  untraced
   local i result=0
   # Backwards: the end of a server would make its clients write on stderr.
   for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do

@@ -6,6 +6,13 @@
 
 DEADLINE=${FORKLAB_DEADLINE:-10}
 
+# untraced: bats notes every command by a DEBUG trap, which costs more than the
+# commands. A function that says `local -` and then this is left out, with all
+# that it calls; in a failure bats names the line of the test that called it.
+untraced() {
+  set +T
+}
+
 # breathe: let 10 ms pass, without starting a process (sleep(1) would be one).
 breathe() {
   # A pipe that nobody writes into: the read always ends by its time limit.
@@ -25,6 +32,12 @@ now_ms() {
 # succeeds. When the deadline comes first: say what was waited for and what
 # COMMAND printed last, show the processes, and return 1.
 wait_until() {
+  local -
+  untraced
+  poll_until "$@"
+}
+
+poll_until() {
   local description=$1 NOW end said=$BATS_TEST_TMPDIR/said
   shift
   now_ms
@@ -43,6 +56,8 @@ wait_until() {
 
 # assert_is WHAT EXPECTED FOUND: fails with both values and the processes.
 assert_is() {
+  local -
+  untraced
   local what=$1 expected=$2 found=$3
   [[ $expected == "$found" ]] && return 0
   printf '%s\nexpected: %s\nfound:    %s\n' "$what" "$expected" "$found"
@@ -52,6 +67,8 @@ assert_is() {
 
 # assert_holds COMMAND [WORD]...: the condition holds now, without waiting.
 assert_holds() {
+  local -
+  untraced
   local said=$BATS_TEST_TMPDIR/said
   "$@" >"$said" 2>&1 && return 0
   printf 'does not hold: %s\nfound:    %s\n' "$*" "$(<"$said")"

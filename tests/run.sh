@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Run the tests: tests/run.sh [FILE.bats...]
+#
+# Without arguments: everything, then chapters and forkscope once more as built with
+# AddressSanitizer and UBSan. JOBS (default: processors) tests at a time; REPEAT
+# (default 1) multiplies the long repetitions. The last line counts.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build=$(realpath -m "${FORKLAB_BUILD:-build}")
+jobs=${JOBS:-$(nproc)}
+export REPEAT=${REPEAT:-1}
+# Every process a test starts inherits this, so that one left over is found at the end.
+export FORKLAB_RUN=$$.$RANDOM
+
+# The tests get a network of their own where that is permitted: no port is taken there, and
+# nobody else's connections fill the kernel's tables.
+network=()
+if unshare --net true 2>/dev/null; then
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  network=(unshare --net -- sh -c 'ip link set lo up && exec "$@"' sh)
+fi
+
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# A build and its tests: run_with BUILD CFLAGS FILE...
+run_with() {
+  local dir=$1 flags=$2
+  shift 2
+  printf '# built with %s\n' "$flags"
+  make --silent --jobs="$jobs" BUILD="$dir" CFLAGS="$flags" programs
+  # bats says with its status what the lines say too: they are counted below.
+  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --jobs "$jobs" "$@" </dev/null | tee -a "$out" || true
+}
+
+# Processes of this run that are still there: "PID COMMAND" lines.
+left_over() {
+  local environ pid
+  for environ in /proc/[0-9]*/environ; do
+    pid=${environ//[!0-9]/}
+    # environ is what a program was started with, so this shell does not find itself.
+    if grep -qz "^FORKLAB_RUN=$FORKLAB_RUN$" "$environ" 2>/dev/null; then
+      printf '%s %s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+    fi
+  done
+}
+
+if (($# > 0)); then
+  run_with "$build" -g "$@"
+else
+  run_with "$build" '-g -Werror' tests/chapters tests/forkscope tests/lab
+  run_with "$build/sanitized" '-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
+    tests/chapters tests/forkscope
+fi
+
+passed=$(grep -c '^ok ' "$out" || true)
+failed=$(grep -c '^not ok ' "$out" || true)
+skipped=$(grep -Ec '^ok .* # skip' "$out" || true)
+planned=$(awk '/^1[.][.][0-9]+$/ { sum += substr($0, 4) } END { print sum + 0 }' "$out")
+if ((passed + failed != planned)); then
+  printf 'only %d of %d tests ran to their end\n' $((passed + failed)) "$planned" >&2
+  failed=$((failed + planned - passed - failed))
+fi
+rest=$(left_over)
+if [[ -n $rest ]]; then
+  printf 'left running:\n%s\n' "$rest" >&2
+  failed=$((failed + 1))
+fi
+printf '%d passed, %d failed, %d skipped\n' $((passed - skipped)) "$failed" "$skipped"
+((failed == 0 && planned > 0))
