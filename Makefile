@@ -86,10 +86,10 @@ programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 .PHONY: $(foreach word,run watch diff,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
-bench: programs ## chapter 09 beside the servers people use (installs them)
+bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
 	@BUILD=$(BUILD) tests/bench/bench.sh
 
-soak: programs ## a million clients for chapter 09
+soak: all $(BUILD)/tests/load ## a million clients for chapter 09
 	@BUILD=$(BUILD) tests/bench/soak.sh
 
 .PHONY: bench soak

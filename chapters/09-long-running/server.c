@@ -34,27 +34,23 @@
  */
 static pid_t children[MAX_CHILDREN];
 static int child_count;
+static int shortage;            /* of descriptors or processes: accept or fork failed */
 static int max_children = 1000; /* -c */
 static int idle_limit;          /* -t, in seconds; 0 is none */
 static int grace = 10;          /* -g, in seconds */
 
-/*
- * The signals we handle. They are blocked, so that no handler runs between two
- * lines that belong together, except in ppoll and in let_signals_in.
- */
+/* Blocked except in ppoll and let_signals_in: no handler runs between two lines. */
 static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGALRM};
 static sigset_t handled, none;
 static volatile sig_atomic_t stop_signals; /* how often one came that is no SIGCHLD */
 
-static const char usage[] = "usage: server [-b ADDRESS] [-c N] [-t SECONDS] [-g SECONDS] PORT\n";
-static const char help[] =
-    "Echo what each client sends, one child process a client.\n"
+static const char usage[] =
+    "usage: server [-b ADDRESS] [-c N] [-t SECONDS] [-g SECONDS] [-h] PORT\n"
     "  -b ADDRESS  listen on this IPv4 or IPv6 address (127.0.0.1)\n"
     "  -c N        serve at most N clients at a time, 1 to 10000; the rest wait (1000)\n"
     "  -t SECONDS  leave a client that neither sends nor reads so long; 0: never (0)\n"
     "  -g SECONDS  on SIGTERM or SIGINT, the time clients have to finish (10)\n"
-    "  -h          this text\n"
-    "PORT 0 asks the kernel for a free one. A second SIGTERM or SIGINT ends at once.\n";
+    "  -h          print this text; PORT 0 asks the kernel for a free one\n";
 
 /* Name the call that failed and why, then end with status 1. */
 static _Noreturn void die(const char *call)
@@ -155,11 +151,10 @@ static void echo_client(int conn_fd)
     static char buf[65536]; /* static: on the stack it would push later frames to new pages */
     ssize_t got;
 
-    /* With -t, these make read and send fail when nothing moves for so long. */
+    /* read and send fail when nothing moves for so long; 0 is for ever. */
     struct timeval limit = {.tv_sec = idle_limit};
-    if (idle_limit > 0 &&
-        (setsockopt(conn_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == -1 ||
-         setsockopt(conn_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == -1))
+    if (setsockopt(conn_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == -1 ||
+        setsockopt(conn_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == -1)
         return;
 
     /* 0 is end of file; -1 is a client that vanished. Both end this client. */
@@ -196,17 +191,14 @@ static void catch_signals(void)
     sigemptyset(&handled);
     for (int i = 0; i < 4; i++)
         sigaddset(&handled, signals[i]);
+    sigprocmask(SIG_SETMASK, &handled, NULL);
     act.sa_mask = handled;
-    /* Children inherit this: see serve_next. */
-    if (sigprocmask(SIG_SETMASK, &handled, NULL) == -1)
-        die("sigprocmask");
     for (int i = 0; i < 4; i++) {
         if (sigaction(signals[i], &act, NULL) == -1)
             die("sigaction");
     }
-    /* The log may have no reader, or be as large as is allowed: errors, not ends. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* the log has no reader: an error, not our end */
+    signal(SIGXFSZ, SIG_IGN); /* it is as large as is allowed: likewise */
 }
 
 /* ppoll lets no signal in while a client is ready: under load, never. This does. */
@@ -235,51 +227,48 @@ static int collect_child(int options)
 }
 
 /*
- * Take one client out of the backlog and give it a child. False when there was
- * nobody to take, or when something is used up that only time brings back; then
- * *shortage is set. A client not accepted is not lost: it waits in the backlog.
+ * Take one client out of the backlog and give it a child; false when none came.
+ * `shortage` is set when something is used up that only time brings back. A
+ * client that is not accepted is not lost: it waits in the backlog.
  */
-static int serve_next(int listen_fd, int *shortage)
+static int serve_next(int listen_fd)
 {
     int conn_fd = accept(listen_fd, NULL, NULL);
 
     if (conn_fd == -1) {
         /* Nobody there, or somebody who left while waiting: no reason to rest. */
         if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED || errno == EPROTO) {
-            *shortage = 0;
+            shortage = 0;
             return 0;
         }
         if (errno == EINVAL)
             die("accept"); /* the socket listens no more: nothing will mend that */
         /* EMFILE, ENFILE, ENOBUFS, ENOMEM. Whatever else it is: never spin on it. */
-        if (!*shortage)
+        if (!shortage)
             say(STDERR_FILENO, "server: accept: %s; clients wait\n", strerror(errno));
-        *shortage = 1;
+        shortage = 1;
         return 0;
     }
     say(STDOUT_FILENO, "new client connected...\n");
 
     pid_t pid = fork();
     if (pid == 0) {
-        /*
-         * The child never accepts: the parent alone keeps the port. SIGTERM and
-         * SIGINT stay blocked here: Ctrl-C reaches every process of the terminal,
-         * and a stopping server lets its clients finish.
-         */
+        /* The child never accepts: the parent alone keeps the port. */
         close(listen_fd);
+        /* Signals stay blocked: Ctrl-C reaches us too, and our client may finish. */
         echo_client(conn_fd);
         say(STDOUT_FILENO, "client disconnected...\n");
         /* _exit, not return: the child must never reach the accept loop. */
         _exit(EXIT_SUCCESS);
     }
     if (pid == -1) {
-        if (!*shortage)
+        if (!shortage)
             say(STDERR_FILENO, "server: fork: %s; client sent away\n", strerror(errno));
-        *shortage = 1;
+        shortage = 1;
         /* End of file first. close alone is a reset when there are unread bytes. */
         shutdown(conn_fd, SHUT_WR);
     } else {
-        *shortage = 0;
+        shortage = 0;
         children[child_count++] = pid;
     }
     /* The parent never reads: with the child's end the connection ends. */
@@ -323,7 +312,7 @@ int main(int argc, char *argv[])
         else if (option == 'g')
             grace = parse_option(option, optarg, 0, INT_MAX);
         else if (option == 'h')
-            return printf("%s%s", usage, help) < 0;
+            return fputs(usage, stdout) == EOF;
         else
             wrong = 1;
     }
@@ -341,7 +330,6 @@ int main(int argc, char *argv[])
 
     catch_signals();
     int listen_fd = open_listener(address, port);
-    int shortage = 0;
 
     while (stop_signals == 0) {
         /* Do not look at the backlog when we could take nobody out of it. */
@@ -355,13 +343,11 @@ int main(int argc, char *argv[])
         while (collect_child(WNOHANG))
             ;
         if ((ready > 0 || shortage) && child_count < max_children)
-            serve_next(listen_fd, &shortage);
+            serve_next(listen_fd);
     }
     /* To those in the backlog the kernel has said "connected": take them along. */
-    for (int n = 0; n < max_children && child_count < max_children; n++) {
-        if (!serve_next(listen_fd, &shortage))
-            break;
-    }
+    for (int n = 0; n < max_children && child_count < max_children && serve_next(listen_fd); n++)
+        ;
     close(listen_fd);
     finish_children();
     return 0;
