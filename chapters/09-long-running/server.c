@@ -285,10 +285,13 @@ static void finish_children(void)
     let_signals_in();
     stop_signals = grace > 0 ? 1 : 2;
     alarm((unsigned)grace); /* its SIGALRM counts like one more SIGTERM */
-    while (child_count > 0 && stop_signals < 2) {
-        ppoll(NULL, 0, NULL, &none);
+    for (;;) {
+        /* Before ppoll, too: let_signals_in may have taken the SIGCHLD it would wait for. */
         while (collect_child(WNOHANG))
             ;
+        if (child_count == 0 || stop_signals >= 2)
+            break;
+        ppoll(NULL, 0, NULL, &none);
     }
     /* A pid is not given to another process before we collect it: no stranger is hit. */
     for (int i = 0; i < child_count; i++)

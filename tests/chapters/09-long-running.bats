@@ -756,6 +756,18 @@ stops_on() {
   assert_is 'left behind' '' "$(running_of "$SERVER")"
 }
 
+@test "a client that leaves just after SIGTERM, or with it, does not keep the server" {
+  local trial
+  for ((trial = 1; trial <= 10; trial++)); do
+    serve -g 1000000
+    join_served "c$trial"
+    kill -TERM "$SERVER"
+    # Within the 100 ms in which a second signal counts as the first.
+    client close "c$trial"
+    assert_ended_well
+  done
+}
+
 @test "two SIGTERM in a row, as timeout sends them, are one" {
   local trial
   for ((trial = 1; trial <= 10; trial++)); do
