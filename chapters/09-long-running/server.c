@@ -257,6 +257,8 @@ static int serve_next(int listen_fd)
         close(listen_fd);
         /* Signals stay blocked: Ctrl-C reaches us too, and our client may finish. */
         echo_client(conn_fd);
+        /* Now: _exit closes too, but only after it has taken our memory down. */
+        close(conn_fd);
         say(STDOUT_FILENO, "client disconnected...\n");
         /* _exit, not return: the child must never reach the accept loop. */
         _exit(EXIT_SUCCESS);

@@ -186,6 +186,7 @@ memory() {
   local before holder
   begin "$1"
   before=$(pss)
+  rm -f "$OUT/hold"
   mkfifo "$OUT/hold"
   "$LOAD" hold "$PORT" "$2" <"$OUT/hold" >"$OUT/held" 2>&1 &
   holder=$!

@@ -929,3 +929,39 @@ stops_on() {
     "$LAB_ROOT/chapters/$CHAPTER/server.c"
   assert_output ''
 }
+
+# made NUMBER: the chapter's server as make alone builds it; sets PROGRAM.
+made() {
+  chapter "$1"
+  PROGRAM=$BATS_TEST_TMPDIR/build/chapters/$CHAPTER/server
+  run -0 env -u MAKEFLAGS -u CFLAGS make -s -C "$LAB_ROOT" BUILD="$BATS_TEST_TMPDIR/build" "$PROGRAM"
+  assert_output ''
+}
+
+# page_faults: of the server and of all children it has collected.
+page_faults() {
+  local stat fields
+  read -r stat <"/proc/$SERVER/stat"
+  read -r -a fields <<<"${stat##*) }"
+  printf '%s\n' $((fields[7] + fields[8]))
+}
+
+# faults_of_visits NUMBER: sets FAULTS_MADE to the page faults of 50 connections.
+faults_of_visits() {
+  made "$1"
+  serve
+  client visit 10 "$PORT" 100 1
+  wait_until 'all are collected' has_children "$SERVER" 0
+  FAULTS_MADE=$(page_faults)
+  client visit 50 "$PORT" 100 1
+  wait_until 'all are collected' has_children "$SERVER" 0
+  FAULTS_MADE=$(($(page_faults) - FAULTS_MADE))
+}
+
+@test "as make builds it, a connection takes less than 0.6 of the page faults of chapter 08" {
+  faults_of_visits 08
+  local before=$FAULTS_MADE
+  faults_of_visits 09
+  printf 'chapter 08: %s, chapter 09: %s\n' "$before" "$FAULTS_MADE"
+  ((FAULTS_MADE * 10 < before * 6))
+}
