@@ -186,7 +186,7 @@ memory() {
   local before holder
   begin "$1"
   before=$(pss)
-  rm -f "$OUT/hold"
+  rm -f "$OUT/hold" "$OUT/held"
   mkfifo "$OUT/hold"
   "$LOAD" hold "$PORT" "$2" <"$OUT/hold" >"$OUT/held" 2>&1 &
   holder=$!
@@ -231,7 +231,7 @@ exhaustion() {
     text="$share % of a core"
     prlimit --pid "$SERVER_PID" --nofile=1024:
     local line=''
-    if read -r -t 5 -u "$b" line && [[ $line == hello ]]; then
+    if read -r -t 5 -u "$b" line 2>/dev/null && [[ $line == hello ]]; then
       text+=', the client is served later'
     else
       text+=', the client is lost'
@@ -252,6 +252,7 @@ sigterm() {
   kill -TERM "$SERVER_PID"
   if ! wait_for 2 not listening; then
     text='goes on listening'
+    ! gone "$SERVER_PID" || text='child left behind, and the port busy'
   elif ! ask "$a"; then
     text='client cut off'
   elif kill -0 "$SERVER_PID" 2>/dev/null && [[ $(state_of "$SERVER_PID") != Z ]]; then

@@ -16,7 +16,7 @@ BEGIN {
 
 {
     value[$2, $3, $1] = $4
-    if ($1 + 0 > rounds) rounds = $1 + 0
+    if ($3 == "serial" && $1 + 0 > rounds) rounds = $1 + 0
 }
 
 # The values of list[1..count], sorted in place.
