@@ -748,7 +748,10 @@ stops_on() {
   wait_until 'the port is closed' port_closed
   client echo a 'still here\n'
   # One that comes together with the first, within 100 ms, is no second one.
-  end_it() { kill -INT "$SERVER" 2>/dev/null; is_in_state "$SERVER" ZX; }
+  end_it() {
+    kill -INT "$SERVER" 2>/dev/null
+    is_in_state "$SERVER" ZX
+  }
   wait_until 'it ends' end_it
   client expect-eof a
   client expect-eof b
