@@ -3,6 +3,7 @@
  *
  *   load churn PORT MS WORKERS           connect, one line each way, close, for MS
  *                                        milliseconds: connections/s, and how many
+ *   load flood PORT MS WORKERS           connect and reset, waiting for nothing: connections/s
  *   load trips PORT WORKERS MS           round trips of 64 bytes for MS milliseconds: trips/s
  *   load bytes PORT MS                   one connection, full speed both ways: bytes/s echoed
  *   load floor COUNT                     fork, exit, wait: microseconds of CPU each
@@ -230,6 +231,16 @@ static void churn(int worker, long milliseconds)
     (void)worker;
     while (now() < end)
         count(0, 1, polite() == -1);
+}
+
+/* Faster than any server can fork, so that its backlog is never empty. */
+static void flood(int worker, long milliseconds)
+{
+    double end = now() + (double)milliseconds / 1000;
+
+    (void)worker;
+    while (now() < end)
+        count(2, 1, resetting() == -1);
 }
 
 /* Of twelve clients five are polite, two half-close, two reset, three are killed. */
@@ -487,7 +498,7 @@ static int run_floor(long wanted)
 
 static _Noreturn void usage(void)
 {
-    fputs("usage: load churn PORT MS WORKERS | trips PORT WORKERS MS | bytes PORT MS |\n"
+    fputs("usage: load churn|flood PORT MS WORKERS | trips PORT WORKERS MS | bytes PORT MS |\n"
           "       floor COUNT | hold PORT COUNT | soak PORT COUNT WORKERS PID\n",
           stderr);
     exit(2);
@@ -509,8 +520,8 @@ int main(int argc, char *argv[])
 
     int well = 0;
     double start = now();
-    if (strcmp(job, "churn") == 0 && argc == 5) {
-        start_workers((int)arg[2], churn, arg[1]);
+    if ((strcmp(job, "churn") == 0 || strcmp(job, "flood") == 0) && argc == 5) {
+        start_workers((int)arg[2], *job == 'c' ? churn : flood, arg[1]);
         well = all_well();
         long done = atomic_load(&shared->done);
         printf("%.0f %ld\n", (double)done / (now() - start), done);
