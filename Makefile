@@ -35,18 +35,19 @@ test: ## everything that is promised, tested; about two minutes
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh
 
 $(numbers:%=run-%): run-%: ## run-03: start stage 03 on PORT (9000); Ctrl-C ends it
-	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client: make client"; exit 1; }
+	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client: make client" >&2; exit 1; }
 	@$(MAKE) --no-print-directory --silent $(call server,$*)
 	@exec $(call server,$*) $(PORT)
 
-client: $(client) ## the client of chapter 00, to a server on PORT
+client: $(client) ## the client of chapter 00, to PORT (9000)
 	@exec $(client) $(PORT)
 
 $(numbers:%=watch-%): watch-%: ## watch-03: the live table of stage 03 while it runs
 	@tests/lib/need.sh tour
 	@$(MAKE) --no-print-directory --silent $(forkscope)
+	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client, and has no server to watch" >&2; exit 1; }
 	@$(forkscope) watch --program $(call server,$*) :$(PORT) || \
-	  { echo "start it in another terminal with: make run-$*" >&2; exit 1; }
+	  { echo "to start it, in another terminal: make run-$*$(if $(filter-out 9000,$(PORT)), PORT=$(PORT))" >&2; exit 1; }
 
 $(numbers:%=diff-%): diff-%: ## diff-04: what changed from stage 03 to stage 04
 	@chapters/diff.sh $*

@@ -25,19 +25,33 @@ header_field() {
 # Text behind a bold label, wrapped to the width of a terminal.
 say() {
   local label=$1 text=$2
-  printf '%s: %s\n' "$label" "$text" | fold -s -w 78 | sed "1s/^$label:/$bold&$plain/"
+  printf '%s: %s\n' "$label" "$text" | fold -s -w 78 | sed -e 's/ *$//' -e "1s/^$label:/$bold&$plain/"
 }
 
-wait_for_enter() {
-  [[ -t 0 && -t 1 ]] || return 0
-  local answer
-  read -r -p "${bold}Enter: next stage   q: end${plain} " answer || answer=q
-  [[ $answer != q* ]] || exit 0
+# What to do next, also for those who leave before the end.
+goodbye() {
+  trap - EXIT
+  cat <<'END'
+
+Next: see it with your own hands, in three terminals.
+  make run-03     the server that leaks
+  make watch-03   its processes, descriptors and references, live
+  make client     a client; Ctrl-D sends end of file
+Then read chapters/00-client/README.md, and predict before you run.
+END
 }
+
+pause=()
+if [[ -t 0 && -t 1 ]]; then
+  pause=(--pause)
+fi
 
 printf '%sforklab: what fork does to sockets%s\n' "$bold" "$plain"
 printf '%s\n' 'Each stage runs now, on this machine. The tables are measured in its kernel.' \
-  'P is the server, C1, C2 its children; A, B the clients; refs counts descriptors.'
+  'P is the server, C1 and C2 are its children, A and B the clients.' \
+  'refs: how many descriptors refer to a socket. 3 in P and 3 in C1 count as two.' \
+  'Each stage has a network of its own here, so port 9000 need not be free.'
+trap goodbye EXIT
 
 for folder in chapters/[0-9]*/; do
   folder=${folder%/}
@@ -51,16 +65,7 @@ for folder in chapters/[0-9]*/; do
   fi
   printf '\n%s== %s ==%s\n' "$bold" "$chapter" "$plain"
   say 'New here' "$(header_field "$source" 'New here')"
-  "$build/forkscope" run --tell -s "$scenario" -- "$program" 9000
+  "$build/forkscope" run --tell "${pause[@]}" -s "$scenario" -- "$program" 9000
+  printf '\n'
   say 'Still wrong' "$(header_field "$source" 'Still wrong')"
-  wait_for_enter
 done
-
-cat <<'END'
-
-Next: see it with your own hands, in three terminals.
-  make run-03     the server that leaks
-  make watch-03   its processes, descriptors and references, live
-  make client     a client; Ctrl-D sends end of file
-Then read chapters/01-single-client/README.md, and predict before you run.
-END

@@ -1,7 +1,7 @@
 /*
  * chapters/05-blocking-wait/server.c - the parent waits for its child.
  *
- * New here:    wait: it collects the child that ended, and no zombie is left.
+ * New here:    wait: it reaps the child that ended, and no zombie is left.
  * Still wrong: the parent cannot accept while it waits: one client at a time
  *              again, as in 02.
  * Try:         make diff-05, make run-05, and make client twice

@@ -93,7 +93,7 @@ static void on_sigchld(int sig)
     (void)sig;
     /*
      * One SIGCHLD can stand for several children, because a pending signal is a
-     * flag and not a queue. BUG (on purpose): one waitpid collects one child (08).
+     * flag and not a queue. BUG (on purpose): one waitpid reaps one child (08).
      * BUG (on purpose): waitpid may change errno under the code we interrupt (08).
      */
     pid_t done = waitpid(-1, NULL, WNOHANG);

@@ -99,7 +99,7 @@ static void print_removed(pid_t pid)
         *--start = (char)('0' + pid % 10);
     start -= strlen("remove proc id ");
     memcpy(start, "remove proc id ", strlen("remove proc id "));
-    /* When nobody reads our lines any more, collecting still matters. */
+    /* When nobody reads our lines any more, reaping still matters. */
     if (write(STDOUT_FILENO, start, (size_t)(line + sizeof line - start)) == -1)
         return;
 }
@@ -111,7 +111,7 @@ static void on_sigchld(int sig)
     int saved_errno = errno;
     /*
      * One SIGCHLD can stand for several children, because a pending signal is a
-     * flag and not a queue. So collect until no ended child is left.
+     * flag and not a queue. So reap until no ended child is left.
      */
     pid_t done;
     while ((done = waitpid(-1, NULL, WNOHANG)) > 0)

@@ -11,6 +11,7 @@
 enum {
     MARGIN = 20,
     TITLE_HEIGHT = 52,
+    HEADING_HEIGHT = 30,
     PROCESS_WIDTH = 214,
     FD_WIDTH = 34,
     DOT_WIDTH = 22,
@@ -27,7 +28,7 @@ enum {
     OBJECT_HEIGHT = 78,
     OBJECT_GAP = 20,
     CLIENT_LEFT = 640,
-    CLIENT_WIDTH = 132,
+    CLIENT_WIDTH = 150,
     CLIENT_HEIGHT = 46,
     WIDTH = CLIENT_LEFT + CLIENT_WIDTH + MARGIN,
 };
@@ -111,7 +112,7 @@ static int larger(int a, int b)
 struct layout *layout_make(const struct snapshot *records, size_t count)
 {
     struct layout *l = grown(NULL, 0, sizeof *l);
-    int top = TITLE_HEIGHT + MARGIN;
+    int top = TITLE_HEIGHT + HEADING_HEIGHT;
     int left_bottom = top, band = 0;
 
     l->records = records;
@@ -121,8 +122,10 @@ struct layout *layout_make(const struct snapshot *records, size_t count)
     for (size_t i = 0; i < l->process_count; i++) {
         struct place *p = &l->processes[i];
         p->top = left_bottom;
-        p->height = NAME_HEIGHT + STATE_HEIGHT + STANDARD_HEIGHT + FOOT_HEIGHT +
-                    (int)p->fd_count * ROW_HEIGHT + 2;
+        /* Room for one row at least: boxes of processes without any are as high as the others. */
+        int rows = p->fd_count > 0 ? (int)p->fd_count : 1;
+        p->height =
+            NAME_HEIGHT + STATE_HEIGHT + STANDARD_HEIGHT + FOOT_HEIGHT + rows * ROW_HEIGHT + 2;
         left_bottom += p->height + PROCESS_GAP;
     }
     /* The objects share out the height of the band, which is that of the processes or their own. */
@@ -274,7 +277,7 @@ static void put_standard(FILE *out, const struct snapshot *s, const struct proce
     const char *none =
         p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE ? "no descriptors" : " ";
     put_header(out, STANDARD_HEIGHT, 10, "#555555",
-               count == 3  ? "0-2  standard streams"
+               count == 3  ? "0, 1, 2  standard streams"
                : count > 0 ? text
                            : none);
 }
@@ -284,15 +287,17 @@ static void put_process(FILE *out, const struct layout *l, const struct snapshot
 {
     const struct place *place = find_place(l->processes, l->process_count, p->name);
     struct paint paint = process_paint(p->state);
-    char name[96], kin[64] = "parent", state[128];
+    char name[96], kin[64] = "", state[128];
+    const char *ink = p->state == PROCESS_GONE ? "#777777" : "#000000";
 
     if (p->parent >= 0)
-        snprintf(kin, sizeof kin, "child of %s", s->processes[p->parent].name);
-    else if (p > s->processes)
-        snprintf(kin, sizeof kin, "orphan");
+        snprintf(kin, sizeof kin, ", child of %s", s->processes[p->parent].name);
+    else if (p > s->processes || s->orphans)
+        snprintf(kin, sizeof kin, ", orphan");
+    else if (s->process_count > 1)
+        snprintf(kin, sizeof kin, ", parent");
     /* One run of text: blanks between differently styled runs get lost in some viewers. */
-    snprintf(name, sizeof name, p->state == PROCESS_GONE ? "<S>%s, %s</S>" : "<B>%s, %s</B>",
-             p->name, kin);
+    snprintf(name, sizeof name, "<B>%s%s</B>", p->name, kin);
     process_label(p, state, sizeof state);
     fprintf(out, "  %s [", p->name);
     put_position(out, MARGIN, PROCESS_WIDTH + 2, place->top, place->height);
@@ -300,18 +305,18 @@ static void put_process(FILE *out, const struct layout *l, const struct snapshot
             " label=<<TABLE BORDER=\"%d\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\""
             " STYLE=\"ROUNDED\" BGCOLOR=\"%s\" COLOR=\"%s\">",
             p->state == PROCESS_RUNNING ? 2 : 1, paint.fill, paint.line);
-    put_header(out, NAME_HEIGHT, 14, "#000000", name);
-    put_header(out, STATE_HEIGHT, 11, "#000000", state);
+    put_header(out, NAME_HEIGHT, 14, ink, name);
+    put_header(out, STATE_HEIGHT, 11, ink, state);
     if (p->shares >= 0) {
         snprintf(state, sizeof state, "uses the descriptors of %s", s->processes[p->shares].name);
         put_header(out, STANDARD_HEIGHT, 10, "#555555", state);
     } else {
         put_standard(out, s, p);
     }
-    for (size_t i = 0; i < place->fd_count; i++) {
-        int object = descriptor_object(p, place->fds[i]);
-        put_row(out, s, place->fds[i], object);
-    }
+    for (size_t i = 0; i < place->fd_count; i++)
+        put_row(out, s, place->fds[i], descriptor_object(p, place->fds[i]));
+    if (place->fd_count == 0)
+        put_header(out, ROW_HEIGHT, 10, "#000000", " ");
     put_header(out, FOOT_HEIGHT, 4, "#000000", " ");
     fputs("</TABLE>>]\n", out);
 }
@@ -321,13 +326,13 @@ static void object_detail(const struct object *o, char *text, size_t size)
 {
     text[0] = '\0';
     if (o->kind == OBJECT_LISTENING)
-        snprintf(text, size, "waiting to be accepted: %u", o->backlog);
+        snprintf(text, size, "backlog: %u", o->backlog);
     else if (o->waiting && o->end_of_file)
         snprintf(text, size, "in the backlog, end of file to read");
     else if (o->waiting && o->unread > 0)
         snprintf(text, size, "in the backlog, %u bytes to read", o->unread);
     else if (o->waiting)
-        snprintf(text, size, "in the backlog, not accepted");
+        snprintf(text, size, "in the backlog");
     else if (o->unread > 0)
         snprintf(text, size, "%u bytes to read", o->unread);
     else if (o->end_of_file)
@@ -351,16 +356,19 @@ static void put_object(FILE *out, const struct layout *l, const struct snapshot 
     fprintf(out,
             " shape=box style=\"rounded,filled%s\" fixedsize=true width=%.4f height=%.4f"
             " fillcolor=\"%s\" color=\"%s\" penwidth=1.5 label=<",
-            o->waiting || gone ? ",dashed" : "", OBJECT_WIDTH / 72.0, OBJECT_HEIGHT / 72.0,
+            o->waiting ? ",dashed"
+            : gone     ? ",dotted"
+                       : "",
+            OBJECT_WIDTH / 72.0, OBJECT_HEIGHT / 72.0,
             o->tcp == TCP_CLOSE_WAIT ? "#FFE3CC" : "#FFFFFF", line);
-    fprintf(out, gone ? "<S>" : "<B>");
+    fprintf(out, "<FONT COLOR=\"%s\"><B>", gone ? "#777777" : "#000000");
     xml_escape(out, label);
-    fprintf(out, gone ? "</S>" : "</B>");
-    fprintf(out, "<BR/><FONT POINT-SIZE=\"17\" COLOR=\"%s\"><B>refs = %u</B></FONT>", line,
-            o->refs);
+    fputs("</B></FONT>", out);
     if (gone)
-        fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#555555\">closed: no descriptor is left</FONT>",
-              out);
+        fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#777777\">closed</FONT>", out);
+    else
+        fprintf(out, "<BR/><FONT POINT-SIZE=\"17\" COLOR=\"%s\"><B>refs = %u</B></FONT>", line,
+                o->refs);
     if (!gone && o->tcp != 0)
         fprintf(out, "<BR/><FONT POINT-SIZE=\"11\">%s</FONT>", tcp_name(o->tcp));
     if (detail[0] != '\0' && !gone)
@@ -377,10 +385,10 @@ static void put_client(FILE *out, const struct layout *l, const struct client *c
     fprintf(out,
             " shape=box style=\"rounded,filled%s\" fixedsize=true width=%.4f height=%.4f"
             " fillcolor=\"%s\" color=\"#555555\" label=<<B>client %s%s</B>",
-            c->closed ? ",dashed" : "", CLIENT_WIDTH / 72.0, CLIENT_HEIGHT / 72.0,
+            c->closed ? ",dotted" : "", CLIENT_WIDTH / 72.0, CLIENT_HEIGHT / 72.0,
             c->closed ? "#EEEEEE" : "#F3E8FF", c->name, c->closed ? " (closed)" : "");
-    fprintf(out, "<BR/><FONT POINT-SIZE=\"11\">%s</FONT>>]\n",
-            c->tcp != 0 ? tcp_name(c->tcp) : "no socket any more");
+    fprintf(out, "<BR/><FONT POINT-SIZE=\"11\">its socket: %s</FONT>>]\n",
+            c->tcp != 0 ? tcp_name(c->tcp) : "closed");
 }
 
 static void put_edges(FILE *out, const struct snapshot *s)
@@ -399,11 +407,23 @@ static void put_edges(FILE *out, const struct snapshot *s)
         if (o->standard || o->client < 0 || o->tcp == 0)
             continue;
         const struct client *c = &s->clients[o->client];
+        if (c->tcp == 0)
+            continue;
+        /* An arrowhead for each direction in which bytes can still go. */
+        const char *direction = o->tcp == TCP_CLOSE_WAIT   ? "forward"
+                                : c->tcp == TCP_CLOSE_WAIT ? "back"
+                                                           : "both";
         bool whole = o->tcp == TCP_ESTABLISHED && c->tcp == TCP_ESTABLISHED && !o->waiting;
-        if (c->tcp != 0)
-            fprintf(out, "  %s:e -> client_%s:w [dir=both color=\"%s\"%s]\n", o->name, c->name,
-                    object_colour(o->name), whole ? "" : " style=dashed");
+        fprintf(out, "  %s:e -> client_%s:w [dir=%s color=\"%s\"%s]\n", o->name, c->name, direction,
+                object_colour(o->name), whole ? "" : " style=dashed");
     }
+}
+
+static void put_column_heading(FILE *out, const char *text, int left, int width)
+{
+    fprintf(out, "  heading_%d [", left);
+    put_position(out, left, width, TITLE_HEIGHT, HEADING_HEIGHT);
+    fprintf(out, " label=<<FONT COLOR=\"#44597F\">%s</FONT>>]\n", text);
 }
 
 int dot_write(FILE *out, const struct layout *l, size_t index, struct error *err)
@@ -435,9 +455,12 @@ int dot_write(FILE *out, const struct layout *l, size_t index, struct error *err
     put_position(out, BAND_LEFT, BAND_WIDTH, TITLE_HEIGHT, l->bottom - TITLE_HEIGHT);
     fprintf(out,
             " shape=box style=\"rounded,filled\" fixedsize=true width=%.4f height=%.4f"
-            " fillcolor=\"#EEF2FB\" color=\"#B8C8E0\" labelloc=t fontcolor=\"#44597F\""
-            " label=\"inside the kernel\"]\n",
+            " fillcolor=\"#EEF2FB\" color=\"#B8C8E0\" label=\"\"]\n",
             BAND_WIDTH / 72.0, (l->bottom - TITLE_HEIGHT) / 72.0);
+    put_column_heading(out, "processes", MARGIN, PROCESS_WIDTH);
+    put_column_heading(out, "inside the kernel", BAND_LEFT, BAND_WIDTH);
+    if (l->client_count > 0)
+        put_column_heading(out, "clients", CLIENT_LEFT, CLIENT_WIDTH);
     for (size_t i = 0; i < s->process_count; i++)
         put_process(out, l, s, &s->processes[i]);
     for (size_t i = 0; i < s->object_count; i++)

@@ -13,6 +13,7 @@ struct past_process {
 struct history {
     struct past_process *processes;
     size_t process_count;
+    size_t child_count;     /* how many were called C1, C2, ... */
     struct object *objects; /* as last seen */
     size_t object_count;
     size_t named_objects;
@@ -61,10 +62,10 @@ static size_t past_process(struct history *h, const struct process *p)
             return i;
     h->processes = grown(h->processes, h->process_count, sizeof *h->processes);
     struct process *last = &h->processes[h->process_count].last;
-    if (h->process_count == 0)
+    if (strcmp(p->name, "P") == 0 && h->process_count == 0)
         snprintf(last->name, sizeof last->name, "P");
     else
-        snprintf(last->name, sizeof last->name, "C%zu", h->process_count);
+        snprintf(last->name, sizeof last->name, "C%zu", ++h->child_count);
     return h->process_count++;
 }
 

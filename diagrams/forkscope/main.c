@@ -18,13 +18,13 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const char usage[] =
-    "usage: forkscope snapshot [--json | --dot] PID | :PORT\n"
-    "       forkscope watch [--program FILE] PID | :PORT\n"
-    "       forkscope run [-s SCENARIO] [-o FILE] [--tell] [--shared-network]\n"
-    "                     [--deadline SECONDS] -- PROGRAM [ARG...]\n"
-    "       forkscope draw [-o DIR] [--dot-only] FILE\n"
-    "       forkscope --help | --version\n";
+static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :PORT\n"
+                            "       forkscope watch [--program FILE] PID | :PORT\n"
+                            "       forkscope run [-s SCENARIO] [-o FILE] [--tell [--pause]]\n"
+                            "                     [--shared-network] [--deadline SECONDS]\n"
+                            "                     -- PROGRAM [ARG...]\n"
+                            "       forkscope draw [-o DIR] [--dot-only] FILE\n"
+                            "       forkscope --help | --version\n";
 
 static const char help[] =
     "\n"
@@ -41,6 +41,7 @@ static const char help[] =
     "            -s FILE  the scenario; without it: the program at rest\n"
     "            -o FILE  write the records (JSON lines) there, not to standard output\n"
     "            --tell   say in words and tables what happens, instead of records\n"
+    "            --pause  after each moment, wait for Enter\n"
     "            --shared-network\n"
     "                     use this machine's ports; otherwise the program gets a network\n"
     "                     of its own, where that is permitted\n"
@@ -78,23 +79,48 @@ static struct table_style terminal_style(void)
 }
 
 /*
+ * Find what the user named, check that it runs `program` unless that is NULL, and
+ * enter its network. Returns 0, to be followed by close_scope, or -1 with err filled.
+ */
+static int open_scope(const char *text, const char *program, struct scope *scope, struct error *err)
+{
+    struct pid_list roots = {0};
+
+    if (target_find(text, &roots, err) == -1 ||
+        (program != NULL && target_check_program(roots.items[0], program, err) == -1)) {
+        free(roots.items);
+        return -1;
+    }
+    scope->roots = roots.items;
+    scope->root_count = roots.count;
+    scope->orphans = roots.count > 1;
+    scope->tcp = target_network(roots.items[0]);
+    return 0;
+}
+
+static void close_scope(struct scope *scope)
+{
+    tcp_close(scope->tcp);
+    free((void *)scope->roots);
+}
+
+/*
  * Measure, and while anything moves, measure again, so that no half-done change is
  * shown if it can be helped. What never rests is shown as last seen.
  * Returns 0, or -1 with err filled.
  */
-static int steady_snapshot(struct tcp_channel *tcp, pid_t pid, struct snapshot *s, bool *steady,
+static int steady_snapshot(const struct scope *scope, struct snapshot *s, bool *steady,
                            struct error *err)
 {
     enum { TRIES = 5 };
-    struct scope scope = {.tcp = tcp, .roots = &pid, .root_count = 1};
     struct snapshot before;
 
-    if (snapshot_take(&scope, s, err) == -1)
+    if (snapshot_take(scope, s, err) == -1)
         return -1;
     *steady = snapshot_settled(s);
     for (int i = 1; i < TRIES && !*steady; i++) {
         before = *s;
-        int result = snapshot_take(&scope, s, err);
+        int result = snapshot_take(scope, s, err);
         *steady = result == 0 && (snapshot_settled(s) || snapshot_equal(&before, s));
         snapshot_free(&before);
         if (result == -1)
@@ -138,17 +164,16 @@ static int command_snapshot(int argc, char *argv[])
     }
     if (argc - optind != 1)
         return misused();
-    pid_t pid = target_find(argv[optind], &err);
-    if (pid == -1)
+    struct scope scope = {0};
+    if (open_scope(argv[optind], NULL, &scope, &err) == -1)
         return failed(&err);
-    struct tcp_channel *tcp = target_network(pid);
-    int result = steady_snapshot(tcp, pid, &s, &steady, &err);
+    int result = steady_snapshot(&scope, &s, &steady, &err);
     if (result == 0) {
-        snprintf(s.caption, sizeof s.caption, "process %d", (int)pid);
+        snprintf(s.caption, sizeof s.caption, "process %d", (int)scope.roots[0]);
         result = show_snapshot(&s, steady, format, &err);
         snapshot_free(&s);
     }
-    tcp_close(tcp);
+    close_scope(&scope);
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
@@ -166,12 +191,11 @@ static int command_watch(int argc, char *argv[])
     }
     if (argc - optind != 1)
         return misused();
-    pid_t pid = target_find(argv[optind], &err);
-    if (pid == -1 || (program != NULL && target_check_program(pid, program, &err) == -1))
+    struct scope scope = {0};
+    if (open_scope(argv[optind], program, &scope, &err) == -1)
         return failed(&err);
-    struct tcp_channel *tcp = target_network(pid);
-    int result = watch(tcp, pid, &style, &err);
-    tcp_close(tcp);
+    int result = watch(&scope, &style, &err);
+    close_scope(&scope);
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
@@ -180,6 +204,7 @@ static int command_run(int argc, char *argv[])
     static const struct option options[] = {{"tell", no_argument, NULL, 't'},
                                             {"shared-network", no_argument, NULL, 'n'},
                                             {"deadline", required_argument, NULL, 'd'},
+                                            {"pause", no_argument, NULL, 'p'},
                                             {0}};
     struct run_options run = {.records = stdout, .deadline = 30, .style = terminal_style()};
     const char *path = NULL;
@@ -193,6 +218,8 @@ static int command_run(int argc, char *argv[])
             path = optarg;
         else if (option == 't')
             run.story = stdout;
+        else if (option == 'p')
+            run.pause = true;
         else if (option == 'n')
             run.shared_network = true;
         else if (option == 'd' && (run.deadline = strtod(optarg, NULL)) > 0)

@@ -129,11 +129,10 @@ void process_label(const struct process *p, char *text, size_t size)
         snprintf(text, size, "blocked%s%s", p->doing[0] != '\0' ? " in " : "", p->doing);
         return;
     case PROCESS_ZOMBIE:
-        snprintf(text, size, "zombie%s%s, not waited for", p->doing[0] != '\0' ? ": " : "",
-                 p->doing);
+        snprintf(text, size, p->doing[0] != '\0' ? "zombie (%s)" : "zombie", p->doing);
         return;
     case PROCESS_GONE:
-        snprintf(text, size, "reaped%s%s", p->doing[0] != '\0' ? ": " : "", p->doing);
+        snprintf(text, size, "reaped");
         return;
     case PROCESS_STOPPED:
         snprintf(text, size, "stopped%s%s", p->doing[0] != '\0' ? ", " : "", p->doing);

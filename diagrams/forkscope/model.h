@@ -104,7 +104,8 @@ struct snapshot {
     size_t object_count;
     struct client *clients;
     size_t client_count;
-    bool no_tcp; /* the sockets could not be asked: another network namespace */
+    bool orphans; /* the parent of these processes has ended */
+    bool no_tcp;  /* the sockets could not be asked: another network namespace */
     /* What this moment shows, for records and pictures; empty in a plain snapshot. */
     char title[128];
     char moment[TEXT_SIZE];

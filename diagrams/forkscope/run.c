@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,7 +108,11 @@ static int measure(struct run *r, struct snapshot *s, struct error *err)
         clients = grown(clients, client_count, sizeof *clients);
         clients[client_count++] = r->peers[i].key;
     }
-    struct scope scope = {r->tcp, roots, count, clients, client_count};
+    struct scope scope = {.tcp = r->tcp,
+                          .roots = roots,
+                          .root_count = count,
+                          .clients = clients,
+                          .client_count = client_count};
     int result = snapshot_take(&scope, s, err);
     free(clients);
     if (result == -1 && children.count == 0) {
@@ -303,18 +308,26 @@ static int do_receive(struct run *r, const struct action *a, struct error *err)
     }
 }
 
+/* The process id of the living process called `name`, or -1 with err filled. */
+static pid_t find_process(const struct run *r, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < r->now.process_count; i++) {
+        const struct process *p = &r->now.processes[i];
+        if (strcmp(p->name, name) == 0 && p->state != PROCESS_GONE && p->state != PROCESS_ZOMBIE)
+            return p->pid;
+    }
+    return fail(err, "there is no living process %s", name);
+}
+
 static int do_signal(struct run *r, const struct action *a, struct error *err)
 {
     double deadline = seconds() + r->options->deadline;
-    const struct process *p = NULL;
+    pid_t pid = find_process(r, a->name, err);
+    int number = a->verb == DO_STOP ? SIGSTOP : a->verb == DO_CONTINUE ? SIGCONT : (int)a->number;
 
-    for (size_t i = 0; i < r->now.process_count; i++)
-        if (strcmp(r->now.processes[i].name, a->name) == 0)
-            p = &r->now.processes[i];
-    if (p == NULL || p->state == PROCESS_GONE || p->state == PROCESS_ZOMBIE)
-        return fail(err, "there is no running process %s", a->name);
-    pid_t pid = p->pid;
-    if (kill(pid, a->verb == DO_STOP ? SIGSTOP : SIGCONT) == -1)
+    if (pid == -1)
+        return -1;
+    if (kill(pid, number) == -1)
         return fail(err, "%s: kill: %s", a->name, strerror(errno));
     /* A stop is not immediate: wait until the state says so. */
     for (struct proc_stat stat; a->verb == DO_STOP && proc_stat(pid, &stat) == 0 &&
@@ -323,6 +336,22 @@ static int do_signal(struct run *r, const struct action *a, struct error *err)
         if (late != 0)
             return late == 1 ? fail(err, "%s does not stop", a->name) : -1;
     }
+    return 0;
+}
+
+static int do_limit(struct run *r, const struct action *a, struct error *err)
+{
+    pid_t pid = find_process(r, a->name, err);
+    struct rlimit limit;
+
+    if (pid == -1)
+        return -1;
+    /* The hard limit stays, so that the scenario can raise it again. */
+    if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) == -1)
+        return fail(err, "%s: prlimit: %s", a->name, strerror(errno));
+    limit.rlim_cur = a->number;
+    if (prlimit(pid, RLIMIT_NOFILE, &limit, NULL) == -1)
+        return fail(err, "%s: prlimit: %s", a->name, strerror(errno));
     return 0;
 }
 
@@ -341,6 +370,18 @@ static int do_until(struct run *r, const struct action *a, struct error *err)
     return 0;
 }
 
+/* Let the reader look. Returns 0, or -1 with err filled when told to end. */
+static int wait_for_enter(struct error *err)
+{
+    int c;
+
+    fputs("Enter: go on   Ctrl-C: end ", stdout);
+    fflush(stdout);
+    while ((c = getchar()) != '\n' && c != EOF)
+        ;
+    return interrupted ? fail(err, "interrupted") : 0;
+}
+
 static int do_picture(struct run *r, const struct action *a, struct error *err)
 {
     snprintf(r->now.title, sizeof r->now.title, "%s", r->title);
@@ -352,9 +393,9 @@ static int do_picture(struct run *r, const struct action *a, struct error *err)
         table_print(r->options->story, &r->now, NULL, &r->options->style);
         fputc('\n', r->options->story);
     }
-    if (r->options->records != NULL)
-        return record_write(r->options->records, &r->now, false, err);
-    return 0;
+    if (r->options->records != NULL && record_write(r->options->records, &r->now, false, err) == -1)
+        return -1;
+    return r->options->pause ? wait_for_enter(err) : 0;
 }
 
 static int perform(struct run *r, const struct action *a, struct error *err)
@@ -378,7 +419,10 @@ static int perform(struct run *r, const struct action *a, struct error *err)
         return 0;
     case DO_STOP:
     case DO_CONTINUE:
+    case DO_SIGNAL:
         return do_signal(r, a, err);
+    case DO_LIMIT:
+        return do_limit(r, a, err);
     case DO_UNTIL:
         return do_until(r, a, err);
     case DO_PICTURE:

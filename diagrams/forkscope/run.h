@@ -14,6 +14,7 @@ struct run_options {
     FILE *story;          /* actions, the program's own lines and tables in words; NULL: none */
     double deadline;      /* seconds to wait for any one thing of the scenario */
     bool shared_network;  /* do not make a private network namespace */
+    bool pause;           /* after each moment, wait for Enter */
     struct table_style style;
 };
 

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static const struct {
     {"reset", DO_RESET, NAME},
     {"stop", DO_STOP, NAME},
     {"continue", DO_CONTINUE, NAME},
+    {"signal", DO_SIGNAL, NAME_TEXT},
+    {"limit", DO_LIMIT, NAME_NUMBER},
     {"until", DO_UNTIL, NAME_NUMBER},
     {"picture", DO_PICTURE, NAME_TEXT},
 };
@@ -59,6 +62,21 @@ static bool next_word(struct cursor *c, char *word, size_t size)
     c->at += length;
     c->at += strspn(c->at, " \t");
     return true;
+}
+
+/* The number of the signal called `name`, 0 if a scenario may not send it. */
+static size_t signal_number(const char *name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"KILL", SIGKILL}, {"TERM", SIGTERM},
+                   {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"CHLD", SIGCHLD}};
+
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (strcmp(signals[i].name, name) == 0)
+            return (size_t)signals[i].number;
+    return 0;
 }
 
 /* Is this client connected at this point of the scenario? */
@@ -104,10 +122,14 @@ static int check(const struct scenario *s, const struct action *a, struct cursor
         if (a->name[strspn(a->name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
             return wrong(c, err, "a moment is named by a-z, 0-9 and - (it becomes a file name)");
         return 0;
+    case DO_SIGNAL:
+        return a->number != 0 ? 0
+                              : wrong(c, err, "signals: HUP, INT, KILL, TERM, USR1, USR2, CHLD");
     case DO_TITLE:
     case DO_SAY:
     case DO_STOP:
     case DO_CONTINUE:
+    case DO_LIMIT:
         return 0;
     }
     return 0;
@@ -142,6 +164,8 @@ static int read_line(struct cursor *c, struct action *a, struct error *err)
     if (strlen(c->at) >= sizeof a->text)
         return wrong(c, err, "text longer than 511 bytes");
     strcpy(a->text, c->at);
+    if (a->verb == DO_SIGNAL)
+        a->number = signal_number(a->text);
     if (a->verb == DO_RECEIVE && strcmp(a->text, "eof") == 0)
         a->verb = DO_RECEIVE_EOF;
     if (a->verb == DO_RECEIVE && strcmp(a->text, "reset") == 0)

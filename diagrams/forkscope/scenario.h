@@ -14,6 +14,8 @@
  *   close A                 A closes its socket
  *   reset A                 A closes so that a RST is sent
  *   stop P, continue P      SIGSTOP or SIGCONT to a process, named as in the tables
+ *   signal P TERM           send a signal: HUP, INT, KILL, TERM, USR1, USR2 or CHLD
+ *   limit P N               let P have descriptors below N only (prlimit(2))
  *   until WHAT N            wait until there are N processes, zombies, or backlog connections
  *   picture MOMENT CAPTION  record this moment; MOMENT becomes a file name
  */
@@ -36,6 +38,8 @@ enum verb {
     DO_RESET,
     DO_STOP,
     DO_CONTINUE,
+    DO_SIGNAL,
+    DO_LIMIT,
     DO_UNTIL,
     DO_PICTURE,
 };
@@ -44,7 +48,7 @@ struct action {
     enum verb verb;
     char name[NAME_SIZE]; /* client, process, or what to count */
     char text[512];       /* TEXT or CAPTION */
-    size_t number;        /* of until */
+    size_t number;        /* of until, limit; the signal's number */
     int line;             /* in the file, from 1 */
 };
 

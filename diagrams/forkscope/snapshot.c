@@ -78,12 +78,12 @@ static void add_process(struct snapshot *out, pid_t pid)
 }
 
 /* All processes of the tree: the first root, then the others in order of birth. */
-static void find_processes(struct snapshot *out, const pid_t *roots, size_t root_count)
+static void find_processes(struct snapshot *out, const struct scope *scope)
 {
     struct pid_list children = {0};
 
-    for (size_t i = 0; i < root_count; i++)
-        add_process(out, roots[i]);
+    for (size_t i = 0; i < scope->root_count; i++)
+        add_process(out, scope->roots[i]);
     /* Breadth first: the list grows while it is walked. */
     for (size_t i = 0; i < out->process_count; i++) {
         const struct process *p = &out->processes[i];
@@ -94,14 +94,16 @@ static void find_processes(struct snapshot *out, const pid_t *roots, size_t root
             add_process(out, children.items[c]);
     }
     free(children.items);
-    if (out->process_count > 2)
-        qsort(out->processes + 1, out->process_count - 1, sizeof *out->processes, by_birth);
+    size_t sorted = scope->orphans ? 0 : 1;
+    if (out->process_count > sorted)
+        qsort(out->processes + sorted, out->process_count - sorted, sizeof *out->processes,
+              by_birth);
     for (size_t i = 0; i < out->process_count; i++) {
         struct process *p = &out->processes[i];
-        if (i == 0)
+        if (i == 0 && !scope->orphans)
             snprintf(p->name, sizeof p->name, "P");
         else
-            snprintf(p->name, sizeof p->name, "C%zu", i);
+            snprintf(p->name, sizeof p->name, "C%zu", i + (scope->orphans ? 1 : 0));
         p->parent = -1;
         for (size_t k = 0; k < i && p->parent == -1; k++)
             if (out->processes[k].pid == p->parent_pid)
@@ -229,7 +231,8 @@ int snapshot_take(const struct scope *scope, struct snapshot *out, struct error 
 
     memset(out, 0, sizeof *out);
     out->no_tcp = scope->tcp == NULL;
-    find_processes(out, scope->roots, scope->root_count);
+    find_processes(out, scope);
+    out->orphans = scope->orphans;
     if (out->process_count == 0)
         result = fail(err, "process %d: %s", scope->root_count > 0 ? (int)scope->roots[0] : 0,
                       strerror(ESRCH));

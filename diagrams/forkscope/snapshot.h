@@ -11,6 +11,7 @@ struct scope {
                              /* sockets stay undescribed and snapshot.no_tcp is set */
     const pid_t *roots;      /* these processes and all their descendants */
     size_t root_count;
+    bool orphans;                     /* the roots are children whose parent has ended: none is P */
     const struct tcp_socket *clients; /* ends of clients that are known, or NULL: saves a search */
     size_t client_count;              /* for connections in the backlog */
 };

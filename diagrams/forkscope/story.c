@@ -57,6 +57,12 @@ void story_tell(FILE *story, const struct action *a)
     case DO_CONTINUE:
         fprintf(story, "  %-9s | continues (SIGCONT)\n", a->name);
         break;
+    case DO_SIGNAL:
+        fprintf(story, "  %-9s | is sent SIG%s\n", a->name, a->text);
+        break;
+    case DO_LIMIT:
+        fprintf(story, "  %-9s | may have descriptors below %zu only\n", a->name, a->number);
+        break;
     case DO_TITLE:
     case DO_UNTIL:
     case DO_PICTURE:

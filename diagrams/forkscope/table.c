@@ -28,8 +28,9 @@ static size_t print_holders(FILE *out, const struct snapshot *s, size_t index, s
     return total;
 }
 
-/* What `p` refers to with its descriptors above the standard ones. */
-static void print_descriptors(FILE *out, const struct snapshot *s, const struct process *p)
+/* What `p` refers to with its descriptors above the standard ones; brief: for a narrow column. */
+static void print_descriptors(FILE *out, const struct snapshot *s, const struct process *p,
+                              bool brief)
 {
     size_t shown = 0;
     char label[LABEL_SIZE];
@@ -43,11 +44,14 @@ static void print_descriptors(FILE *out, const struct snapshot *s, const struct 
         if (o->standard)
             continue;
         object_short_label(s, o, label, sizeof label);
+        if (brief && o->kind == OBJECT_CONNECTION && o->client >= 0)
+            snprintf(label, sizeof label, "%s", s->clients[o->client].name);
+        if (brief && o->kind == OBJECT_LISTENING)
+            snprintf(label, sizeof label, "listening");
         fprintf(out, "%s%d %s", shown++ > 0 ? ", " : "", p->descriptors[d].fd, label);
     }
     if (shown == 0)
-        fputs(p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE ? "none" : "only 0, 1, 2",
-              out);
+        fputs(p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE ? "-" : "only 0, 1, 2", out);
 }
 
 /* What is worth saying about an object beyond its count and state. */
@@ -57,9 +61,9 @@ static void object_note(const struct object *o, char *text, size_t size)
     if (o->kind == OBJECT_LISTENING)
         snprintf(text, size, "backlog: %u", o->backlog);
     else if (o->waiting && o->end_of_file)
-        snprintf(text, size, "in the backlog, end of file");
+        snprintf(text, size, "backlog, end of file");
     else if (o->waiting && o->unread > 0)
-        snprintf(text, size, "in the backlog, %u byte%s", o->unread, plural(o->unread));
+        snprintf(text, size, "backlog, %u byte%s", o->unread, plural(o->unread));
     else if (o->waiting)
         snprintf(text, size, "in the backlog");
     else if (o->end_of_file && o->unread == 0)
@@ -102,37 +106,50 @@ static void print_summary(FILE *out, const struct snapshot *s)
             alive == 1 ? "" : "es", zombies, plural(zombies), sockets, plural(sockets), waiting);
 }
 
+static void print_process(FILE *out, const struct snapshot *s, const struct process *p,
+                          const struct table_style *style)
+{
+    char name[2 * NAME_SIZE + 8], state[LABEL_SIZE];
+    const char *paint = p->state == PROCESS_ZOMBIE    ? "\033[35m"
+                        : p->state == PROCESS_RUNNING ? "\033[32m"
+                                                      : "";
+
+    snprintf(name, sizeof name, p->parent > 0 ? "%s of %s" : "%s", p->name,
+             p->parent > 0 ? s->processes[p->parent].name : "");
+    process_label(p, state, sizeof state);
+    fprintf(out, "%-8s ", name);
+    if (style->pids)
+        fprintf(out, "%-7d ", (int)p->pid);
+    fprintf(out, "%s%-24s%s ", colour(style, paint), state, colour(style, *paint ? "\033[0m" : ""));
+    print_descriptors(out, s, p, true);
+    fputc('\n', out);
+}
+
+/* The living come first where not all fit: zombies are alike. */
 static void print_processes(FILE *out, const struct snapshot *s, const struct table_style *style)
 {
-    size_t rows = 0;
+    size_t rows = 0, left_out = 0;
 
     fprintf(out, "%s%-8s ", colour(style, "\033[1m"), "process");
     if (style->pids)
         fprintf(out, "%-7s ", "pid");
-    fprintf(out, "%-30s descriptors%s\n", "state", colour(style, "\033[0m"));
-    for (size_t i = 0; i < s->process_count; i++) {
-        const struct process *p = &s->processes[i];
-        char name[2 * NAME_SIZE + 8], state[LABEL_SIZE];
-        const char *paint = p->state == PROCESS_ZOMBIE    ? "\033[35m"
-                            : p->state == PROCESS_RUNNING ? "\033[32m"
-                                                          : "";
-        if (p->state == PROCESS_GONE)
-            continue;
-        if (style->max_rows > 0 && rows++ >= style->max_rows) {
-            fprintf(out, "... and %zu more\n", s->process_count - i);
-            break;
+    fprintf(out, "%-24s descriptors%s\n", "state", colour(style, "\033[0m"));
+    bool all_fit = style->max_rows == 0 || s->process_count <= style->max_rows;
+    for (int zombies = 0; zombies < (all_fit ? 1 : 2); zombies++)
+        for (size_t i = 0; i < s->process_count; i++) {
+            const struct process *p = &s->processes[i];
+            if (p->state == PROCESS_GONE ||
+                (!all_fit && (p->state == PROCESS_ZOMBIE) != (zombies == 1)))
+                continue;
+            if (!all_fit && rows >= style->max_rows) {
+                left_out++;
+                continue;
+            }
+            print_process(out, s, p, style);
+            rows++;
         }
-        snprintf(name, sizeof name, p->parent > 0 ? "%s of %s" : "%s", p->name,
-                 p->parent > 0 ? s->processes[p->parent].name : "");
-        process_label(p, state, sizeof state);
-        fprintf(out, "%-8s ", name);
-        if (style->pids)
-            fprintf(out, "%-7d ", (int)p->pid);
-        fprintf(out, "%s%-30s%s ", colour(style, paint), state,
-                colour(style, *paint ? "\033[0m" : ""));
-        print_descriptors(out, s, p);
-        fputc('\n', out);
-    }
+    if (left_out > 0)
+        fprintf(out, "... and %zu more\n", left_out);
 }
 
 /* "2", or "2 (+1)" when it was 1 in the snapshot before. */
@@ -159,7 +176,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
 {
     size_t rows = 0;
 
-    fprintf(out, "\n%s%-27s %-6s %-11s %-14s note%s\n", colour(style, "\033[1m"), "in the kernel",
+    fprintf(out, "\n%s%-26s %-6s %-11s %-12s note%s\n", colour(style, "\033[1m"), "in the kernel",
             "refs", "state", "held by", colour(style, "\033[0m"));
     for (size_t i = 0; i < s->object_count; i++) {
         const struct object *o = &s->objects[i];
@@ -174,7 +191,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
         snprintf(named, sizeof named, "%s %s", o->name, label);
         refs_text(o, before, refs, sizeof refs);
         object_note(o, note, sizeof note);
-        fprintf(out, "%-27s %s%-6s%s %-11s ", named,
+        fprintf(out, "%-26s %s%-6s%s %-11s ", named,
                 colour(style, strchr(refs, '(') != NULL ? "\033[1;33m" : "\033[1m"), refs,
                 colour(style, "\033[0m"), tcp_name(o->tcp));
         /* Pad by hand: the holders are printed piece by piece. */
@@ -185,7 +202,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
                 fputs("nobody", pad);
             fclose(pad);
         }
-        fprintf(out, note[0] != '\0' ? "%-14s %s\n" : "%s\n", holders, note);
+        fprintf(out, note[0] != '\0' ? "%-12s %s\n" : "%s\n", holders, note);
     }
 }
 
@@ -212,6 +229,8 @@ void table_print(FILE *out, const struct snapshot *s, const struct snapshot *bef
                  const struct table_style *style)
 {
     print_summary(out, s);
+    if (s->orphans)
+        fputs("The parent has ended; these are its children, now orphans.\n", out);
     fputc('\n', out);
     print_processes(out, s, style);
     if (s->no_tcp)
@@ -235,7 +254,7 @@ void table_sentences(FILE *out, const struct snapshot *s)
         fprintf(out, " is %s.", label);
         if (p->state != PROCESS_ZOMBIE && p->state != PROCESS_GONE) {
             fputs(" Descriptors: ", out);
-            print_descriptors(out, s, p);
+            print_descriptors(out, s, p, false);
             fputc('.', out);
         }
         fputc('\n', out);

@@ -27,29 +27,26 @@ static bool holds_inode(pid_t pid, uint64_t inode)
     return holds;
 }
 
-/* The process that holds the socket `inode` and whose parent does not; -1 when none may be read. */
-static pid_t holder_of(uint64_t inode)
+/* Append every process that holds the socket `inode` and whose parent does not. */
+static void find_holders(uint64_t inode, struct pid_list *roots)
 {
     DIR *proc = opendir("/proc");
-    pid_t found = -1;
 
     if (proc == NULL)
-        return -1;
-    for (struct dirent *entry; found == -1 && (entry = readdir(proc)) != NULL;) {
+        return;
+    for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         struct proc_stat stat;
-        if (pid <= 0 || !holds_inode(pid, inode))
+        if (pid <= 0 || !holds_inode(pid, inode) || proc_stat(pid, &stat) == -1 ||
+            holds_inode(stat.parent, inode))
             continue;
-        /* Climb while the parent holds it too. */
-        for (found = pid;
-             proc_stat(found, &stat) == 0 && stat.parent > 1 && holds_inode(stat.parent, inode);)
-            found = stat.parent;
+        roots->items = grown(roots->items, roots->count, sizeof *roots->items);
+        roots->items[roots->count++] = pid;
     }
     closedir(proc);
-    return found;
 }
 
-static pid_t find_listener(uint16_t port, struct error *err)
+static int find_listeners(uint16_t port, struct pid_list *roots, struct error *err)
 {
     struct tcp_channel *tcp = tcp_open(err);
     struct tcp_list list = {0};
@@ -66,14 +63,14 @@ static pid_t find_listener(uint16_t port, struct error *err)
     tcp_close(tcp);
     if (inode == 0)
         return fail(err, "port %u: nobody listens on it", (unsigned)port);
-    pid_t pid = holder_of(inode);
-    if (pid == -1)
+    find_holders(inode, roots);
+    if (roots->count == 0)
         return fail(err, "port %u: not permitted to see who listens (run as its owner or root)",
                     (unsigned)port);
-    return pid;
+    return 0;
 }
 
-pid_t target_find(const char *text, struct error *err)
+int target_find(const char *text, struct pid_list *roots, struct error *err)
 {
     char *end;
     const char *digits = text[0] == ':' ? text + 1 : text;
@@ -83,15 +80,17 @@ pid_t target_find(const char *text, struct error *err)
         number > (text[0] == ':' ? 65535 : 4194304))
         return fail(err, "'%s': give a process id, or :PORT for whoever listens there", text);
     if (text[0] == ':')
-        return find_listener((uint16_t)number, err);
+        return find_listeners((uint16_t)number, roots, err);
     if (kill((pid_t)number, 0) == -1 && errno == ESRCH)
         return fail(err, "process %ld: %s", number, strerror(ESRCH));
-    return (pid_t)number;
+    roots->items = grown(roots->items, roots->count, sizeof *roots->items);
+    roots->items[roots->count++] = (pid_t)number;
+    return 0;
 }
 
 int target_check_program(pid_t pid, const char *path, struct error *err)
 {
-    char link[64], running[128];
+    char link[64], running[112];
     struct stat theirs, wanted;
 
     if (stat(path, &wanted) == -1)
@@ -104,7 +103,8 @@ int target_check_program(pid_t pid, const char *path, struct error *err)
     if (length == -1)
         return fail(err, "process %d: %s", (int)pid, strerror(errno));
     running[length] = '\0';
-    return fail(err, "process %d runs %s, not %s", (int)pid, running, path);
+    return fail(err, "process %d runs %s, not %s: end it first, or take another port", (int)pid,
+                running, path);
 }
 
 struct tcp_channel *target_network(pid_t pid)

@@ -3,15 +3,16 @@
 #define FORKSCOPE_TARGET_H
 
 #include "model.h"
+#include "proc.h"
 #include "tcp.h"
 
 /*
- * text: a process id, or ":PORT" for the process that listens on that port.
- * Of several processes that hold the listening socket, as after a fork, it is the
- * one whose parent does not hold it.
- * Returns the process id, or -1 with err saying what to do.
+ * text: a process id, or ":PORT" for whoever listens on that port.
+ * Of the processes that hold the listening socket, as after a fork, those count whose
+ * parent does not hold it: the server, or its children when it has ended before them.
+ * Appends to `roots`, whose items the caller frees. Returns 0, or -1 with err filled.
  */
-pid_t target_find(const char *text, struct error *err);
+int target_find(const char *text, struct pid_list *roots, struct error *err);
 
 /*
  * Does `pid` run the program at `path`? Returns 0, or -1 with err naming what it runs.

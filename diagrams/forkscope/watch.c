@@ -27,6 +27,19 @@ static double cpu_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Has the terminal another size than when this was last asked? */
+static bool window_changed(void)
+{
+    static struct winsize last;
+    struct winsize window;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == -1)
+        return false;
+    bool changed = window.ws_row != last.ws_row || window.ws_col != last.ws_col;
+    last = window;
+    return changed;
+}
+
 static void show(const struct snapshot *s, const struct snapshot *before, struct table_style style)
 {
     struct winsize window;
@@ -38,15 +51,17 @@ static void show(const struct snapshot *s, const struct snapshot *before, struct
         fputs("\033[H\033[2J", stdout);
     }
     table_print(stdout, s, before, &style);
-    fputs(isatty(STDOUT_FILENO) ? "\nCtrl-C ends the watching, not the server.\n" : "\n", stdout);
+    fputs(isatty(STDOUT_FILENO)
+              ? "\n(+1), (-1): changed since the table before.  Ctrl-C ends the watching only.\n"
+              : "\n",
+          stdout);
     fflush(stdout);
 }
 
-int watch(struct tcp_channel *tcp, pid_t pid, const struct table_style *style, struct error *err)
+int watch(const struct scope *scope, const struct table_style *style, struct error *err)
 {
     struct sigaction act = {.sa_handler = on_interrupt};
     struct history *history = history_new();
-    struct scope scope = {.tcp = tcp, .roots = &pid, .root_count = 1};
     struct snapshot shown = {0}, fresh;
     bool first = true;
     int result = 0;
@@ -55,16 +70,17 @@ int watch(struct tcp_channel *tcp, pid_t pid, const struct table_style *style, s
     sigaction(SIGTERM, &act, NULL);
     while (!interrupted) {
         double start = cpu_seconds();
-        if (snapshot_take(&scope, &fresh, err) == -1) {
+        if (snapshot_take(scope, &fresh, err) == -1) {
             /* Watching to the end is a success; never having seen the process is not. */
             if (first)
                 result = -1;
             else
-                printf("process %d has ended\n", (int)pid);
+                puts(scope->root_count == 1 ? "the process has ended" : "the processes have ended");
             break;
         }
         history_apply(history, &fresh, false);
-        if (first || !snapshot_equal(&shown, &fresh)) {
+        bool new_window = window_changed();
+        if (first || new_window || !snapshot_equal(&shown, &fresh)) {
             show(&fresh, first ? NULL : &shown, *style);
             snapshot_free(&shown);
             shown = fresh;

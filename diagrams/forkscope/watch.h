@@ -4,15 +4,15 @@
 
 #include "model.h"
 #include "table.h"
-#include "tcp.h"
+#include "snapshot.h"
 
 /*
- * Watch the tree of `pid` until it has ended or SIGINT or SIGTERM arrives.
+ * Watch the processes of `scope` until they have ended or SIGINT or SIGTERM arrives.
  * On a terminal the screen is redrawn; elsewhere each changed table is printed
  * below the last one. How often it looks follows from how long a look takes,
  * so that watching costs under 2 % of one CPU while nothing changes.
  * Returns 0, or -1 with err filled.
  */
-int watch(struct tcp_channel *tcp, pid_t pid, const struct table_style *style, struct error *err);
+int watch(const struct scope *scope, const struct table_style *style, struct error *err);
 
 #endif

@@ -111,7 +111,8 @@ teardown() {
 @test "after the parent is killed a restart fails as long as a child lives" {
   start_server 03
   join_served a
-  local old=$SERVER port=$PORT
+  local old=$SERVER port=$PORT listener
+  listener=$(socket_of "$SERVER" 3)
   kill -KILL "$old"
   wait_for_end "$old"
 
@@ -120,8 +121,10 @@ teardown() {
   assert_is 'stderr of the restart' 'server: bind: Address already in use' "$stderr"
 
   client echo a 'still here\n'
+  assert_holds has_listener "$port" "$listener"
+
+  # The last descriptor goes with the child, and with it the socket that held the port.
   client close a
   wait_until 'the last child has ended' has_nothing_running "$old"
-  start_server 03 "$port"
-  join_served b
+  refute has_listener "$port" "$listener"
 }

@@ -45,11 +45,11 @@ teardown() {
 }
 
 @test "a path of any length and script is shown, by its end, in every form" {
-  local name i
+  local name prefix i
   # 21 times two Korean syllables of three bytes each: wherever it is cut, it is inside one or between two.
-  for i in x xy xyz; do
-    name=$BATS_TEST_TMPDIR/$i
-    for ((j = 0; j < 21; j++)); do name+=소켓; done
+  for prefix in x xy xyz; do
+    name=$BATS_TEST_TMPDIR/$prefix
+    for ((i = 0; i < 21; i++)); do name+=소켓; done
     : >"$name"
     start_shape files "$name"
     take_snapshot "$SHAPE"

@@ -51,6 +51,7 @@ bare() {
 scope() {
   local -
   untraced
+  local i # run sets it
   run --separate-stderr bare timeout 60 "$FORKSCOPE" "$@"
 }
 
@@ -168,8 +169,8 @@ counts_are_true() {
     | [.objects[] | select(.refs != (.name as $name | [$named[] | select(. == $name)] | length))]'
 }
 
-# needs_kcmp: skip where this user may not ask kcmp: Yama allows it for descendants only,
-# descendants, and containers for nobody; then forkscope can but infer.
+# needs_kcmp: skip where this user may not ask kcmp. Yama allows it for descendants
+# only, and then forkscope can but infer.
 needs_kcmp() {
   local scope=0
   if [[ -r /proc/sys/kernel/yama/ptrace_scope ]]; then

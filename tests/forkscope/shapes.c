@@ -297,7 +297,7 @@ int main(int argc, char *argv[])
             turns++;
     } else if (strcmp(mode, "flood") == 0 && argc > 3) {
         for (long left = atol(argument); left > 0; left--)
-            putchar(left % 80 == 0 ? '\n' : '.');
+            putchar(left % 80 == 1 ? '\n' : '.');
         serve("127.0.0.1", argv[3]);
     } else {
         fprintf(stderr, "shapes: there is no mode '%s'\n", mode);

@@ -31,9 +31,9 @@
  *   close NAME / close-many PREFIX     ok / ok CONNECTIONS
  *   reset NAME / reset-many PREFIX     ok / ok CONNECTIONS close with RST (SO_LINGER 0)
  *   deadline MS                        ok MS               for all commands that follow
- *   buffers BYTES SEGMENT              ok BYTES            our socket buffers, and the longest
- *                                                          segment the server may send us, for
- *                                                          connections that follow; 0: default
+ *   segment BYTES                      ok BYTES            the longest segment that servers may
+ *                                                          send us, for connections that
+ *                                                          follow; 0: the kernel's choice
  *   quit                               ok
  *
  * -many takes every NAME that is PREFIX followed by digits only.
@@ -82,7 +82,7 @@ struct conn {
 static struct conn *conns; /* in the order of connecting */
 static size_t conn_count, conn_room;
 static long deadline_ms = 10000;
-static int buffer_size, segment_size; /* 0: the kernel's choice */
+static int segment_size; /* 0: the kernel's choice */
 
 /* The command being answered, for error lines. */
 static const char *command_now = "";
@@ -231,7 +231,7 @@ static void fill_payload(char *data, size_t size, uint64_t seed, uint64_t from)
             word = (word ^ (word >> 27)) * 0x94d049bb133111ebU;
             word ^= word >> 31;
         }
-        data[i] = k % 61 == 7 ? '\0' : (char)(word >> (k % 8 * 8));
+        data[i] = (char)(k % 61 == 7 ? 0 : word >> (k % 8 * 8));
     }
 }
 
@@ -292,11 +292,7 @@ static int connect_within(const char *address, const char *port, const char **wh
         return -1;
     }
     int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* Before connect, since the window that we offer then depends on it. */
-    if (fd != -1 && buffer_size > 0) {
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof buffer_size);
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer_size, sizeof buffer_size);
-    }
+    /* Before connect, which tells it to the other side. Errors leave the kernel's choice. */
     if (fd != -1 && segment_size > 0)
         setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment_size, sizeof segment_size);
     error = fd != -1 && connect(fd, to->ai_addr, to->ai_addrlen) == 0 ? 0 : errno;
@@ -655,16 +651,15 @@ static void do_deadline(const struct line *l)
     ok("%ld", ms);
 }
 
-static void do_buffers(const struct line *l)
+static void do_segment(const struct line *l)
 {
-    long size = number(l->word[1], -1), segment = number(l->word[2], -1);
+    long size = number(l->word[1], -1);
 
-    if (size < 0 || size > INT_MAX || segment < 0 || segment > INT_MAX) {
+    if (size < 0 || size > INT_MAX) {
         fail(l->word[1], "not a number of bytes");
         return;
     }
-    buffer_size = (int)size;
-    segment_size = (int)segment;
+    segment_size = (int)size;
     ok("%ld", size);
 }
 
@@ -911,7 +906,7 @@ static const struct command commands[] = {
     {"connect-many", 4, do_connect_many, NULL, NULL},
     {"visit", 5, do_visit, NULL, NULL},
     {"names", 1, do_names, NULL, NULL},
-    {"buffers", 3, do_buffers, NULL, NULL},
+    {"segment", 2, do_segment, NULL, NULL},
     {"deadline", 2, do_deadline, NULL, NULL},
     {"send", 3, NULL, do_send, NULL},
     {"expect", 3, NULL, do_expect, NULL},

@@ -10,6 +10,12 @@ listeners_on() {
     sed -n 's/^LISTEN *[0-9]* *[0-9]* *\([^ ]*\) .*ino:\([0-9]*\).*/\1 \2/p'
 }
 
+# has_listener PORT INODE: is that very socket listening on the port? A free port
+# may at any time be given to another program, so ask for the socket.
+has_listener() {
+  listeners_on "$1" | grep " $2\$"
+}
+
 # server_end PORT CLIENT_PORT: prints "STATE UNREAD INODE" of the server's end of
 # the connection, or "none". UNREAD: bytes that nobody has read. INODE 0: the
 # kernel alone has it, no process ever got a descriptor for it.

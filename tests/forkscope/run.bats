@@ -1,0 +1,367 @@
+#!/usr/bin/env bats
+# tests/forkscope/run.bats - run: the same records every time, whatever the program does,
+# and nothing left behind.
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash and by run
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  load ../lib/lab.bash
+  load scope.bash
+  build_shapes
+}
+
+setup() {
+  load ../lib/lab.bash
+  load scope.bash
+  scope_setup
+  cd "$BATS_TEST_TMPDIR" || return
+  # What forkscope starts has this in its environment, however far it runs away.
+  MARK=SCOPE_MARK=$BATS_TEST_TMPDIR
+}
+
+teardown() {
+  end_marked
+  lab_teardown
+}
+
+# marked: prints the pid of each living process that was started with MARK.
+marked() {
+  grep -lzxF -- "$MARK" /proc/[0-9]*/environ 2>/dev/null | tr -cd '0-9\n'
+}
+
+end_marked() {
+  local -
+  untraced
+  local pid
+  for pid in $(marked); do
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+}
+
+has_marked() {
+  compare 'processes that forkscope started' "$1" "$(marked | wc -l)"
+}
+
+none_left() {
+  assert_is 'processes that were left behind' '' "$(marked)"
+}
+
+# server_of CHAPTER: sets PROGRAM to what its scenario is played against.
+server_of() {
+  PROGRAM=$FORKLAB_BUILD/chapters/$1/server
+  [[ -e $LAB_ROOT/chapters/$1/server.c ]] || PROGRAM=$FORKLAB_BUILD/chapters/${CHAPTERS[0]}/server
+}
+
+# ---- repeatable ----
+
+# every_run_is_the_same TIMES: play each chapter's scenario so often; the records must
+# be the same bytes each time.
+every_run_is_the_same() {
+  local -
+  untraced
+  local times=$1 scenario chapter first i
+  for scenario in "$LAB_ROOT"/diagrams/[0-9]*/scenario; do
+    chapter=${scenario%/scenario}
+    chapter=${chapter##*/}
+    server_of "$chapter"
+    first=''
+    for ((i = 1; i <= times; i++)); do
+      scope run -s "$scenario" -- "$PROGRAM" 9000
+      assert_is "$chapter, run $i: stderr" '' "$stderr"
+      assert_is "$chapter, run $i: moments" "$(grep -c '^picture ' "$scenario")" "${#lines[@]}"
+      assert_is "$chapter, run $i: the records of run 1" "${first:=$output}" "$output"
+    done
+  done
+}
+
+@test "every chapter's records are the same bytes in every run" {
+  every_run_is_the_same $((5 * REPEAT))
+}
+
+@test "every chapter's records are the same bytes with every processor busy" {
+  local i
+  for ((i = 0; i < 2 * $(nproc); i++)); do
+    start 'busy loop' "$SHAPES" spin
+  done
+  every_run_is_the_same $((5 * REPEAT))
+}
+
+@test "signals that whoever starts forkscope ignores change nothing" {
+  local number scenario
+  for number in 04 08; do
+    chapter "$number"
+    scenario=$LAB_ROOT/diagrams/$CHAPTER/scenario
+    scope run -s "$scenario" -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
+    local expected=$output
+    run --separate-stderr bare timeout 30 env "$MARK" --ignore-signal=CHLD --ignore-signal=TERM \
+      --ignore-signal=USR1 "$FORKSCOPE" run -s "$scenario" -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
+    assert_is "$CHAPTER: stderr" '' "$stderr"
+    assert_is "$CHAPTER: the records" "$expected" "$output"
+  done
+}
+
+@test "a program inherits no signal that whoever starts forkscope ignores or blocks" {
+  run --separate-stderr bare env --ignore-signal=TERM --ignore-signal=USR1 --block-signal=USR2 \
+    "$FORKSCOPE" run --tell -- grep -E '^Sig(Ign|Blk)' /proc/self/status
+  assert_line --regexp '^  server    \| SigBlk:.0000000000000000$'
+  assert_line --regexp '^  server    \| SigIgn:.0000000000000000$'
+}
+
+@test "a program has only the descriptors 0, 1 and 2, whatever forkscope has open" {
+  exec 7</dev/null 8>"$BATS_TEST_TMPDIR/open"
+  run --separate-stderr timeout 30 "$FORKSCOPE" run -- "$SHAPES" quiet
+  exec 7<&- 8>&-
+  JSON=$output
+  json_is 'descriptors' '[[0,1,2],[]]' '.processes[0] | [.standard, .descriptors]'
+}
+
+# ---- programs of every kind ----
+
+@test "without a scenario the record is the program at rest" {
+  scope run -- "$FORKLAB_BUILD/chapters/02-one-at-a-time/server" 9000
+  assert_success
+  JSON=$output
+  json_is 'the record' '["at-rest","blocked","accept(3)",9000]' \
+    '[.moment, .processes[0].state, .processes[0].doing, .objects[0].port]'
+}
+
+@test "a program that does not exist or is not executable is named" {
+  : >plain
+  scope_says 1 'forkscope: ./none: No such file or directory' run -- ./none
+  scope_says 1 'forkscope: no-such-program: No such file or directory' run -- no-such-program
+  scope_says 1 'forkscope: ./plain: Permission denied' run -- ./plain
+  scope_says 1 'forkscope: .: Permission denied' run -- .
+  scope_says 1 'forkscope: : No such file or directory' run -- ''
+}
+
+@test "a program that ends at once is recorded as ended, with its exit status" {
+  scope run -- false
+  assert_is 'stderr' '' "$stderr"
+  JSON=$output
+  json_is 'the process' '[["P","reaped","exit 1",[],[]]]' \
+    '[.processes[] | [.name, .state, .doing, .standard, .descriptors]]'
+  scope run -- bash -c 'kill -TERM $$'
+  JSON=$output
+  json_is 'the process' '[["P","reaped","signal 15"]]' '[.processes[] | [.name, .state, .doing]]'
+}
+
+@test "a client of a program that has ended is told so" {
+  printf 'connect A\n' >play
+  scope_says 1 'forkscope: play:1: the program has ended and listens on no port' run -s play -- true
+  scope_says 1 'forkscope: play:1: the program has ended and listens on no port' \
+    run -s play -- "$FORKLAB_BUILD/chapters/02-one-at-a-time/server" no-port
+}
+
+@test "what takes longer than the deadline is given up, and what was waited for is said" {
+  # All at the same time, since each of them waits.
+  local i
+  printf 'connect A\n' >connect
+  printf 'connect A\nreceive A hello\n' >receive
+  printf 'connect A\nreceive A eof\n' >eof
+  printf 'connect A\nreceive A reset\n' >reset
+  printf 'connect A\nuntil zombies 1\n' >zombies
+  PIDS=() MESSAGES=() FILES=()
+  gives_up connect 'connect:1: the program listens on no port after 2 s' quiet
+  gives_up receive 'receive:2: client A: waited 2 s to receive: hello' listen
+  gives_up eof 'eof:2: client A: waited 2 s to receive: eof' listen
+  gives_up reset 'reset:2: client A: waited 2 s to receive: reset' listen
+  gives_up zombies 'zombies:2: waited 2 s for 1 zombies, there are 0' listen
+  gives_up connect 'process [0-9]+ still runs after 2 s: is it a busy loop\?' spin
+  DEADLINE=40
+  for i in "${!PIDS[@]}"; do
+    wait_for_end "${PIDS[i]}"
+    assert_is "exit status for: ${MESSAGES[i]}" 1 "$STATUS"
+    [[ "$(<"${FILES[i]}")" =~ ^forkscope:\ ${MESSAGES[i]}$ ]] ||
+      assert_is 'stderr' "forkscope: ${MESSAGES[i]}" "$(<"${FILES[i]}")"
+    allow_errors_in "${PIDS[i]}" "${FILES[i]}"
+  done
+  none_left
+}
+
+# gives_up SCENARIO MESSAGE MODE: start forkscope with it; to be waited for later.
+gives_up() {
+  start "forkscope, $1" env "$MARK" "$FORKSCOPE" run --deadline 2 -s "$1" -- "$SHAPES" "$3"
+  PIDS+=("$PID")
+  MESSAGES+=("$2")
+  FILES+=("$ERRORS")
+}
+
+# allow_errors_in PID FILE: what is in FILE, and was checked, is allowed on stderr.
+allow_errors_in() {
+  ERRORS=$2
+  allow_errors "$1" "$(<"$2")"
+}
+
+@test "a program that prints a mebibyte is not held up" {
+  printf 'connect A\npicture done all is printed\n' >play
+  scope run -s play -- "$SHAPES" flood 1048576 9000
+  assert_is 'stderr' '' "$stderr"
+  JSON=$output
+  json_is 'the program accepts' '["blocked","accept(3)"]' '.processes[0] | [.state, .doing]'
+  scope run --tell -s play -- "$SHAPES" flood 1048576 9000
+  assert_success
+  assert_is 'lines retold' $((1048576 / 80)) "$(grep -cxE '  server    \| \.{79}' <<<"$output")"
+}
+
+@test "port 9000 is free for every program, though somebody listens there outside" {
+  start_server 02
+  scope run -- "$FORKLAB_BUILD/chapters/02-one-at-a-time/server" "$PORT"
+  assert_is 'stderr' '' "$stderr"
+  JSON=$output
+  json_is 'the listening socket' "[[\"listening\",$PORT]]" '[.objects[] | [.kind, .port]]'
+  # The other way round: sharing the ports, it finds the port taken and ends.
+  scope run --shared-network -- "$FORKLAB_BUILD/chapters/02-one-at-a-time/server" "$PORT"
+  JSON=$output
+  json_is 'the program' '["reaped","exit 1"]' '.processes[0] | [.state, .doing]'
+}
+
+@test "a client resets its connection, and the server's end is gone" {
+  printf 'connect A\nsend A x\nreceive A x\npicture before b\nreset A\nuntil processes 1\npicture after a\n' >play
+  scope run -s play -- "$FORKLAB_BUILD/chapters/08-sigaction-reap-all/server" 9000
+  assert_is 'stderr' '' "$stderr"
+  JSON=${lines[1]}
+  json_is 'the connection' '[0,""]' '.objects[1] | [.refs, .tcp]'
+  json_is 'the client' '[["A","",true]]' '[.clients[] | [.name, .tcp, .closed]]'
+  json_is 'the child' '["reaped"]' '[process("C1").state]'
+}
+
+@test "a child is stopped and goes on, and the parent is not touched" {
+  cat >play <<'END'
+connect A
+send A x
+receive A x
+stop C1
+send A y
+picture stopped the child is stopped
+continue C1
+receive A y
+picture continued the child has echoed
+END
+  scope run -s play -- "$FORKLAB_BUILD/chapters/04-close-unused/server" 9000
+  assert_is 'stderr' '' "$stderr"
+  JSON=${lines[0]}
+  json_is 'while it is stopped' '["blocked","stopped",2]' \
+    '[process("P").state, process("C1").state, .objects[1].unread]'
+  JSON=${lines[1]}
+  json_is 'when it goes on' '["blocked","blocked",0]' \
+    '[process("P").state, process("C1").state, .objects[1].unread]'
+}
+
+@test "what a child of a child does is recorded under its name" {
+  scope run -- "$SHAPES" generations
+  JSON=$output
+  json_is 'names and parents' '[["P",null],["C1","P"],["C2","C1"]]' '[.processes[] | [.name, .parent]]'
+}
+
+@test "what turned itself into a daemon is still seen, below the one that made it" {
+  scope run -- "$SHAPES" daemon
+  JSON=$output
+  json_is 'references of the listening socket' '[2]' '[.objects[] | select(.kind == "listening").refs]'
+  json_is 'living processes' 2 '[.processes[] | select(.state == "blocked")] | length'
+}
+
+# ---- --tell ----
+
+@test "--tell retells server, clients and tables, without a colour in a pipe" {
+  chapter 03
+  scope run --tell -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
+  assert_success
+  assert_is 'stderr' '' "$stderr"
+  assert_line '  server    | listening on port 9000'
+  assert_line '  server    | client disconnected...'
+  assert_line '  client A  | connects'
+  assert_line '  client A  | half-closes: sends end of file, can still receive'
+  assert_line 'After the fork: both processes hold both descriptors'
+  assert_line --regexp '^S2 connection with A +3 +ESTABLISHED P:4 C1:4 C2:4$'
+  assert_line '2 processes alive, 1 zombie, 3 sockets, 0 in the backlog'
+  [[ $output != *$'\033'* ]] || assert_is 'escape codes' none "$(grep -c $'\033' <<<"$output")"
+}
+
+# on_a_terminal COMMAND...: run it with a terminal as stdout. Sets output.
+on_a_terminal() {
+  command -v script >/dev/null || skip 'script (util-linux) is not installed'
+  run bare timeout 30 script -qec "$*" /dev/null </dev/null
+}
+
+@test "on a terminal there are colours, and none where NO_COLOR is set" {
+  local command
+  printf -v command '%q ' "$FORKSCOPE" run --tell -- "$SHAPES" listen
+  on_a_terminal "$command"
+  assert_output --partial $'\033[1m'
+  on_a_terminal "NO_COLOR=1 $command"
+  assert_output --partial 'listening socket'
+  refute_output --partial $'\033'
+  on_a_terminal "NO_COLOR= $command"
+  assert_output --partial $'\033[1m'
+}
+
+@test "a line that the program does not finish does not swallow the next one" {
+  printf 'connect A\npicture here the moment\n' >play
+  scope run --tell -s play -- "$SHAPES" unfinished
+  assert_line '  client A  | connects'
+  assert_line --regexp '^  server    \| no newline'
+}
+
+# ---- nothing is left ----
+
+@test "nothing is left of the program's tree, its daemons included" {
+  local mode
+  for mode in generations daemon killed quiet share 'children 20'; do
+    # shellcheck disable=SC2086 # mode and argument
+    run --separate-stderr bare timeout 30 env "$MARK" "$FORKSCOPE" run -- "$SHAPES" $mode
+    assert_is "exit status with $mode" 0 "$status"
+    none_left
+  done
+}
+
+@test "nothing is left when the scenario fails" {
+  printf 'connect A\nstop C9\n' >play
+  run --separate-stderr bare timeout 30 env "$MARK" "$FORKSCOPE" run -s play -- "$SHAPES" listen
+  assert_is 'exit status' 1 "$status"
+  none_left
+}
+
+# ended_by SIGNAL: forkscope is in the middle of a scenario with a server and two
+# children, and gets SIGNAL. Sets STATUS to how it ended.
+ended_by() {
+  cat >play <<'END'
+connect A
+send A x
+receive A x
+connect B
+send B x
+receive B x
+until zombies 9
+END
+  start forkscope env "$MARK" "$FORKSCOPE" run -s play -- "$FORKLAB_BUILD/chapters/03-naive-fork/server" 9000
+  wait_until 'forkscope, the server and two children are there' has_marked 4
+  kill -"$1" "$PID"
+  wait_for_end "$PID"
+}
+
+# interrupted_by SIGNAL: the same; it must say so, and end everything first.
+interrupted_by() {
+  ended_by "$1"
+  assert_is "exit status" 1 "$STATUS"
+  allow_errors "$PID" "forkscope: play:7: interrupted"
+  none_left
+}
+
+@test "SIGTERM in the middle of a scenario leaves nothing" {
+  interrupted_by TERM
+}
+
+@test "SIGINT in the middle of a scenario leaves nothing" {
+  interrupted_by INT
+}
+
+@test "SIGHUP, when the terminal is closed, leaves nothing" {
+  interrupted_by HUP
+}
+
+@test "SIGKILL of forkscope itself leaves no server behind" {
+  ended_by KILL
+  assert_is 'exit status' 137 "$STATUS"
+  wait_until 'nothing is left' has_marked 0
+}
