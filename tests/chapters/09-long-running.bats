@@ -639,6 +639,8 @@ without_processes() {
     { read -r port <"$0"
       exec 9<>"/dev/tcp/127.0.0.1/$port"
       echo hello >&9; read -r line <&9
+      # Bytes on their way would be repeated, and not probed for: wait until none are.
+      until [[ $(ss -Htn "sport = :$port" | awk "{ print \$3 }") == 0 ]]; do :; done
       ip link set lo down
       read -r end <"$0"; } &
     exec "$@"' "$dead")
