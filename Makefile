@@ -86,3 +86,14 @@ programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 .PHONY: all tour test client diagrams help clean programs
 .PHONY: $(foreach word,run watch diff,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
+
+bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
+	@BUILD=$(BUILD) tests/bench/bench.sh
+
+soak: all $(BUILD)/tests/load ## a million clients for chapter 09
+	@BUILD=$(BUILD) tests/bench/soak.sh
+
+.PHONY: bench soak
+
+# A chapter that wants compiler flags of its own says so in a file of its own.
+include $(wildcard chapters/*/build.mk)
