@@ -5,7 +5,7 @@ BUILD ?= build
 PORT ?= 9000
 CC ?= cc
 CFLAGS ?= -g
-STANDARD := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+STANDARD = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WARNINGS)
 
 chapters := $(sort $(notdir $(wildcard chapters/[0-9]*)))
 numbers := $(foreach c,$(chapters),$(firstword $(subst -, ,$(c))))
@@ -57,6 +57,12 @@ diagrams: ## measure and draw every diagram anew
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
 	@FORKLAB_BUILD=$(BUILD) diagrams/measure.sh diagrams
 
+bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
+	@BUILD=$(BUILD) tests/bench/bench.sh
+
+soak: all $(BUILD)/tests/load ## a million clients for chapter 09
+	@BUILD=$(BUILD) tests/bench/soak.sh
+
 help: ## this list
 	@echo "make, and then:"
 	@sed -nE 's/^([a-z]+):.* ## (.*)/  \1|\2/p; s/^.*:.*## ([a-z]+-[0-9]+): (.*)/  \1|\2/p' Makefile | \
@@ -83,17 +89,9 @@ $(BUILD)/tests/%: tests/lib/%.c
 
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client diagrams help clean programs
+.PHONY: all tour test client diagrams bench soak help clean programs
 .PHONY: $(foreach word,run watch diff,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
-
-bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
-	@BUILD=$(BUILD) tests/bench/bench.sh
-
-soak: all $(BUILD)/tests/load ## a million clients for chapter 09
-	@BUILD=$(BUILD) tests/bench/soak.sh
-
-.PHONY: bench soak
 
 # A chapter that wants compiler flags of its own says so in a file of its own.
 include $(wildcard chapters/*/build.mk)

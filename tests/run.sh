@@ -24,12 +24,12 @@ fi
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 
-# A build and its tests: run_with BUILD CFLAGS FILE...
+# A build and its tests: run_with BUILD SETTING FILE... with one setting for make
 run_with() {
-  local dir=$1 flags=$2
+  local dir=$1 setting=$2
   shift 2
-  printf '# built with %s\n' "$flags"
-  make --silent --jobs="$jobs" BUILD="$dir" CFLAGS="$flags" programs
+  printf '# built with %s\n' "$setting"
+  make --silent --jobs="$jobs" BUILD="$dir" "$setting" programs
   # bats says with its status what the lines say too: they are counted below.
   FORKLAB_BUILD=$dir "${network[@]}" bats --tap --jobs "$jobs" "$@" </dev/null | tee -a "$out" || true
 }
@@ -47,10 +47,11 @@ left_over() {
 }
 
 if (($# > 0)); then
-  run_with "$build" -g "$@"
+  run_with "$build" WARNINGS= "$@"
 else
-  run_with "$build" '-g -Werror' tests/chapters tests/forkscope tests/lab
-  run_with "$build/sanitized" '-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
+  run_with "$build" WARNINGS=-Werror tests/chapters tests/forkscope tests/lab
+  run_with "$build/sanitized" \
+    'CFLAGS=-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
     tests/chapters tests/forkscope
 fi
 

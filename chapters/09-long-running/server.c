@@ -29,7 +29,7 @@
 #define REST_MS 100 /* how long to leave the backlog alone after a shortage */
 
 /*
- * The children that have not been collected yet. Only the parent's main loop
+ * The children that have not been reaped yet. Only the parent's main loop
  * changes this, never a handler: the count is right whenever it is read.
  */
 static pid_t children[MAX_CHILDREN];
@@ -208,8 +208,8 @@ static void let_signals_in(void)
     sigprocmask(SIG_SETMASK, &handled, NULL);
 }
 
-/* Collect one ended child; false when there is none. OPTIONS as for waitpid. */
-static int collect_child(int options)
+/* Reap one ended child; false when there is none. OPTIONS as for waitpid. */
+static int reap_child(int options)
 {
     pid_t done = waitpid(-1, NULL, options);
 
@@ -289,16 +289,16 @@ static void finish_children(void)
     alarm((unsigned)grace); /* its SIGALRM counts like one more SIGTERM */
     for (;;) {
         /* Before ppoll, too: let_signals_in may have taken the SIGCHLD it would wait for. */
-        while (collect_child(WNOHANG))
+        while (reap_child(WNOHANG))
             ;
         if (child_count == 0 || stop_signals >= 2)
             break;
         ppoll(NULL, 0, NULL, &none);
     }
-    /* A pid is not given to another process before we collect it: no stranger is hit. */
+    /* A pid is not given to another process before we reap it: no stranger is hit. */
     for (int i = 0; i < child_count; i++)
         kill(children[i], SIGKILL);
-    while (child_count > 0 && collect_child(0))
+    while (child_count > 0 && reap_child(0))
         ;
 }
 
@@ -345,7 +345,7 @@ int main(int argc, char *argv[])
         if (ready == -1 && errno != EINTR)
             shortage = 1;
         let_signals_in();
-        while (collect_child(WNOHANG))
+        while (reap_child(WNOHANG))
             ;
         if ((ready > 0 || shortage) && child_count < max_children)
             serve_next(listen_fd);
