@@ -258,13 +258,13 @@ has_ipv6() {
 # end_daemons: kill what shapes daemon left in another session: each process that
 # was started with this test's own output file.
 end_daemons() {
-  local fd pid
-  for fd in /proc/[0-9]*/fd/1; do
-    if [[ "$(readlink "$fd")" == "$OUTPUT" ]]; then
-      pid=${fd#/proc/}
-      kill -KILL "${pid%%/*}"
-    fi
-  done
+  local -
+  untraced
+  local fd
+  while read -r fd; do
+    fd=${fd#/proc/}
+    kill -KILL "${fd%%/*}"
+  done < <(find /proc/[0-9]*/fd/1 -lname "$OUTPUT" 2>/dev/null)
 }
 
 @test "more than 1,000 children are all shown and counted, soon enough" {
