@@ -89,6 +89,26 @@ every_run_is_the_same() {
   every_run_is_the_same $((5 * REPEAT))
 }
 
+@test "a program whose library comes from the disk first has the same records" {
+  # While the loader waits for the disk it is asleep with the library open, and yet not at rest.
+  chapter 03
+  local scenario=$LAB_ROOT/diagrams/$CHAPTER/scenario server=$FORKLAB_BUILD/chapters/$CHAPTER/server libc turn
+  libc=$(ldd "$server" | awk '$1 ~ /^libc\./ { print $3 }')
+  mkdir lib
+  cp -L "$libc" lib/
+  libc=lib/${libc##*/}
+  sync "$libc"
+  scope run -s "$scenario" -- "$server" 9000
+  local expected=$output
+  for ((turn = 1; turn <= 10 * REPEAT; turn++)); do
+    # Out of the page cache with it; where that is not possible the test is merely easy.
+    dd of="$libc" oflag=nocache conv=notrunc,fdatasync count=0 status=none
+    scope run -s "$scenario" -- env LD_LIBRARY_PATH="$PWD/lib" "$server" 9000
+    assert_is "run $turn: stderr" '' "$stderr"
+    assert_is "run $turn: the records" "$expected" "$output"
+  done
+}
+
 @test "signals that whoever starts forkscope ignores change nothing" {
   local number scenario
   for number in 04 08; do
