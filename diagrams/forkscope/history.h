@@ -11,7 +11,10 @@
 
 struct history;
 
+/* An empty history, to be freed with history_free. */
 struct history *history_new(void);
+
+/* Free what it remembers, and itself. */
 void history_free(struct history *h);
 
 /* Say that `pid` is the program, P, even if it ends before anybody has looked. */

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,8 +75,10 @@ static void become(char *const argv[], int output, int report)
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* if we are killed, the program does not stay behind */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    /* The call itself: libc refuses to touch the two signals it keeps for threads. */
+    static const unsigned long default_action[8];
     for (int sig = 1; sig < NSIG; sig++)
-        signal(sig, SIG_DFL); /* KILL and STOP refuse, and are as they always are */
+        syscall(SYS_rt_sigaction, sig, default_action, NULL, 8);
     if (null == -1 || dup2(null, 0) == -1 || dup2(output, 1) == -1 || dup2(output, 2) == -1 ||
         dup2(report, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
         _exit(127);

@@ -172,6 +172,8 @@ static const struct call_name call_names[] = {
     {SYS_nanosleep, "sleep", false},
     {SYS_clock_nanosleep, "sleep", false},
     {SYS_flock, "flock", true},
+    {SYS_clone, "vfork", false}, /* only a parent that vfork holds back waits in these */
+    {SYS_clone3, "vfork", false},
 #ifdef SYS_poll /* aarch64 has only the newer call of each pair */
     {SYS_poll, "poll", false},
     {SYS_select, "select", false},

@@ -68,8 +68,13 @@ static void add_process(struct snapshot *out, pid_t pid)
         snprintf(p->doing, sizeof p->doing, "SIGCHLD pending");
     if (p->state != PROCESS_BLOCKED)
         return;
-    /* "Blocked" is believed only when the call is not running: it may just be waking. */
-    if (proc_call(pid, p->call, sizeof p->call, &p->call_fd) == 1)
+    /*
+     * "Blocked" is believed only when the call is not running: it may just be waking. And
+     * an uninterruptible wait (D) is one for the disk, which ends by itself, unless the
+     * process is held back by vfork.
+     */
+    if (proc_call(pid, p->call, sizeof p->call, &p->call_fd) == 1 ||
+        (stat.state == 'D' && strcmp(p->call, "vfork") != 0))
         p->state = PROCESS_RUNNING;
     else if (p->call_fd >= 0)
         snprintf(p->doing, sizeof p->doing, "%s(%d)", p->call, p->call_fd);

@@ -1,0 +1,69 @@
+/*
+ * layout.h - where everything in a picture stands.
+ *
+ * Every position is computed here, over all records of a run, so that nothing moves from
+ * one picture to the next and the same records give the same bytes.
+ */
+#ifndef FORKSCOPE_LAYOUT_H
+#define FORKSCOPE_LAYOUT_H
+
+#include "model.h"
+
+/* All lengths in points, y downwards from the top. */
+enum {
+    MARGIN = 20,
+    TITLE_HEIGHT = 52,
+    HEADING_HEIGHT = 30,
+    PROCESS_WIDTH = 214,
+    FD_WIDTH = 34,
+    DOT_WIDTH = 22,
+    LABEL_WIDTH = PROCESS_WIDTH - FD_WIDTH - DOT_WIDTH,
+    NAME_HEIGHT = 22,
+    STATE_HEIGHT = 18,
+    STANDARD_HEIGHT = 16,
+    ROW_HEIGHT = 19,
+    FOOT_HEIGHT = 8,
+    PROCESS_GAP = 20,
+    BAND_LEFT = 326,
+    BAND_WIDTH = 212,
+    OBJECT_WIDTH = 180,
+    OBJECT_HEIGHT = 78,
+    OBJECT_GAP = 20,
+    CLIENT_LEFT = 640,
+    CLIENT_WIDTH = 150,
+    CLIENT_HEIGHT = 46,
+    WIDTH = CLIENT_LEFT + CLIENT_WIDTH + MARGIN,
+};
+
+/* Everything one process box must have room for. */
+struct place {
+    char name[NAME_SIZE];
+    int *fds; /* ascending: every descriptor it has in any record, but the standard ones */
+    size_t fd_count;
+    int top;
+    int height;
+};
+
+struct layout {
+    const struct snapshot *records;
+    size_t count;
+    struct place *processes;
+    size_t process_count;
+    struct place *objects;
+    size_t object_count;
+    struct place *clients;
+    size_t client_count;
+    int bottom;
+};
+
+/*
+ * Reserve a place for everything that occurs in any of the `count` records.
+ * The records must outlive the layout. Free it with layout_free.
+ */
+struct layout *layout_make(const struct snapshot *records, size_t count);
+void layout_free(struct layout *layout);
+
+/* The place reserved for `name` among `count` places, or NULL. */
+struct place *layout_place(struct place *places, size_t count, const char *name);
+
+#endif
