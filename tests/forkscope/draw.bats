@@ -4,12 +4,6 @@
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-  load ../lib/lab.bash
-  load scope.bash
-  build_shapes
-}
-
 setup() {
   load ../lib/lab.bash
   load scope.bash

@@ -86,7 +86,7 @@ every_run_is_the_same() {
   for ((i = 0; i < 2 * $(nproc); i++)); do
     start 'busy loop' "$SHAPES" spin
   done
-  every_run_is_the_same $((5 * REPEAT))
+  every_run_is_the_same $((3 * REPEAT))
 }
 
 @test "a program whose library comes from the disk first has the same records" {
