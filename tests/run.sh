@@ -10,6 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$(realpath -m "${FORKLAB_BUILD:-build}")
 jobs=${JOBS:-$(nproc)}
 export REPEAT=${REPEAT:-1}
+# One locale for every tool: what is a letter and what comes first is the same everywhere.
+export LC_ALL=C.UTF-8
 # Every process a test starts inherits this, so that one left over is found at the end.
 export FORKLAB_RUN=$$.$RANDOM
 

@@ -152,8 +152,8 @@ static void put_process(FILE *out, const struct layout *l, const struct snapshot
             " label=<<TABLE BORDER=\"%d\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\""
             " STYLE=\"ROUNDED\" BGCOLOR=\"%s\" COLOR=\"%s\">",
             p->state == PROCESS_RUNNING ? 2 : 1, paint.fill, paint.line);
-    put_header(out, NAME_HEIGHT, 14, ink, name);
-    put_header(out, STATE_HEIGHT, 11, ink, state);
+    put_header(out, NAME_HEIGHT, 12, ink, name);
+    put_header(out, STATE_HEIGHT, 10, ink, state);
     if (p->shares >= 0) {
         snprintf(state, sizeof state, "uses the descriptors of %s", s->processes[p->shares].name);
         put_header(out, STANDARD_HEIGHT, 10, "#555555", state);
@@ -175,7 +175,7 @@ static void object_detail(const struct object *o, char *text, size_t size)
     if (o->kind == OBJECT_LISTENING)
         snprintf(text, size, "backlog: %u", o->backlog);
     else if (o->waiting && o->end_of_file)
-        snprintf(text, size, "in the backlog, end of file to read");
+        snprintf(text, size, "in the backlog, end of file");
     else if (o->waiting && o->unread > 0)
         snprintf(text, size, "in the backlog, %u bytes to read", o->unread);
     else if (o->waiting)
@@ -215,12 +215,12 @@ static void put_object(FILE *out, const struct layout *l, const struct snapshot 
     if (gone)
         fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#777777\">closed</FONT>", out);
     else
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"17\" COLOR=\"%s\"><B>refs = %u</B></FONT>", line,
+        fprintf(out, "<BR/><FONT POINT-SIZE=\"15\" COLOR=\"%s\"><B>refs = %u</B></FONT>", line,
                 o->refs);
     if (!gone && o->tcp != 0)
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"11\">%s</FONT>", tcp_name(o->tcp));
+        fprintf(out, "<BR/><FONT POINT-SIZE=\"10\">%s</FONT>", tcp_name(o->tcp));
     if (detail[0] != '\0' && !gone)
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#7A4A00\">%s</FONT>", detail);
+        fprintf(out, "<BR/><FONT POINT-SIZE=\"10\" COLOR=\"#7A4A00\">%s</FONT>", detail);
     fputs(">]\n", out);
 }
 
@@ -235,7 +235,7 @@ static void put_client(FILE *out, const struct layout *l, const struct client *c
             " fillcolor=\"%s\" color=\"#555555\" label=<<B>client %s%s</B>",
             c->closed ? ",dotted" : "", CLIENT_WIDTH / 72.0, CLIENT_HEIGHT / 72.0,
             c->closed ? "#EEEEEE" : "#F3E8FF", c->name, c->closed ? " (closed)" : "");
-    fprintf(out, "<BR/><FONT POINT-SIZE=\"11\">its socket: %s</FONT>>]\n",
+    fprintf(out, "<BR/><FONT POINT-SIZE=\"10\">its socket: %s</FONT>>]\n",
             c->tcp != 0 ? tcp_name(c->tcp) : "closed");
 }
 
@@ -280,8 +280,8 @@ int dot_write(FILE *out, const struct layout *l, size_t index, struct error *err
 
     fputs("digraph forkscope {\n"
           "  graph [layout=neato splines=line outputorder=nodesfirst bgcolor=white pad=0.1\n"
-          "         fontname=\"Helvetica,Arial,sans-serif\"]\n"
-          "  node [shape=plain fontname=\"Helvetica,Arial,sans-serif\" fontsize=12 margin=0]\n"
+          "         fontname=\"DejaVu Sans,Verdana,sans-serif\"]\n"
+          "  node [shape=plain fontname=\"DejaVu Sans,Verdana,sans-serif\" fontsize=11 margin=0]\n"
           "  edge [arrowsize=0.7 penwidth=1.5]\n",
           out);
     fputs("  heading [", out);
@@ -289,12 +289,12 @@ int dot_write(FILE *out, const struct layout *l, size_t index, struct error *err
     fprintf(out,
             " label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\">"
             "<TR><TD ALIGN=\"LEFT\" WIDTH=\"%d\" HEIGHT=\"26\" FIXEDSIZE=\"TRUE\">"
-            "<FONT POINT-SIZE=\"16\"><B>",
+            "<FONT POINT-SIZE=\"14\"><B>",
             WIDTH - 2 * MARGIN);
     xml_escape(out, s->caption[0] != '\0' ? s->caption : " ");
     fprintf(out,
             "</B></FONT></TD></TR><TR><TD ALIGN=\"LEFT\" WIDTH=\"%d\" HEIGHT=\"20\""
-            " FIXEDSIZE=\"TRUE\"><FONT POINT-SIZE=\"12\" COLOR=\"#555555\">",
+            " FIXEDSIZE=\"TRUE\"><FONT POINT-SIZE=\"11\" COLOR=\"#555555\">",
             WIDTH - 2 * MARGIN);
     /* Graphviz rejects a font around nothing. */
     xml_escape(out, s->title[0] != '\0' ? s->title : s->moment[0] != '\0' ? s->moment : " ");

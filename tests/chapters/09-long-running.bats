@@ -723,7 +723,7 @@ stops_on() {
   wait_until 'the port is closed' port_closed
   client_refuses connect b "$PORT"
   client exchange a 300000 1
-  assert_holds is_in_state "$SERVER" S
+  wait_until 'the parent waits for its child' is_in_state "$SERVER" S
   client half-close a
   client expect-eof a
   assert_ended_well

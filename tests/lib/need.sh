@@ -15,6 +15,7 @@ tour=(
 diagrams=(
   "${tour[@]}"
   'command neato' graphviz
+  'font DejaVu' fonts-dejavu-core
 )
 test=(
   "${diagrams[@]}"
@@ -38,6 +39,8 @@ is_there() {
   case $kind in
     command) command -v "$name" >/dev/null ;;
     header) printf '#include <%s>\n' "$name" | cc -E -x c -o /dev/null - 2>/dev/null ;;
+    # The pictures are laid out with this font, so that they are the same everywhere.
+    font) [[ $(fc-match "$name Sans" 2>/dev/null) == *"$name Sans"* ]] ;;
     library) [[ -d /usr/lib/bats/$name || -d /usr/share/bats/$name || -d ${BATS_LIB_PATH:-/nowhere}/$name ]] ;;
   esac
 }
