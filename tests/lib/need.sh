@@ -26,6 +26,7 @@ test=(
   'command jq' jq
   'command ss' iproute2
   'command lsof' lsof
+  'command bwrap' bubblewrap
   'command git' git
   'command clang' clang
   'command clang-format' clang-format
