@@ -25,7 +25,7 @@ $(BUILD)/chapters/%: chapters/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
 
-tour: ## the main job: walk the ladder, each stage run with real clients and measured
+tour: ## the main job: walk the ladder, each stage run and measured
 	@tests/lib/need.sh tour
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
 	@FORKLAB_BUILD=$(BUILD) chapters/tour.sh
@@ -39,7 +39,8 @@ $(numbers:%=run-%): run-%: ## run-03: start stage 03 on PORT (9000); Ctrl-C ends
 	@$(MAKE) --no-print-directory --silent $(call server,$*)
 	@exec $(call server,$*) $(PORT)
 
-client: $(client) ## the client of chapter 00, to PORT (9000)
+client: ## the client of chapter 00, to PORT (9000)
+	@$(MAKE) --no-print-directory --silent $(client)
 	@exec $(client) $(PORT)
 
 $(numbers:%=watch-%): watch-%: ## watch-03: the live table of stage 03 while it runs

@@ -180,7 +180,7 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
 {
     size_t rows = 0;
 
-    fprintf(out, "\n%s%-26s %-6s %-11s %-12s note%s\n", colour(style, "\033[1m"), "in the kernel",
+    fprintf(out, "\n%s%-26s %-6s %-11s %-13s note%s\n", colour(style, "\033[1m"), "in the kernel",
             "refs", "state", "held by", colour(style, "\033[0m"));
     for (size_t i = 0; i < s->object_count; i++) {
         const struct object *o = &s->objects[i];
@@ -202,11 +202,11 @@ static void print_objects(FILE *out, const struct snapshot *s, const struct snap
         char holders[512] = "";
         FILE *pad = fmemopen(holders, sizeof holders, "w");
         if (pad != NULL) {
-            if (print_holders(pad, s, i, 8) == 0)
+            if (print_holders(pad, s, i, 3) == 0)
                 fputs("nobody", pad);
             fclose(pad);
         }
-        fprintf(out, note[0] != '\0' ? "%-12s %s\n" : "%s\n", holders, note);
+        fprintf(out, note[0] != '\0' ? "%-13s %s\n" : "%s\n", holders, note);
     }
 }
 

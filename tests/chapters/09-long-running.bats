@@ -492,7 +492,7 @@ without_processes() {
   client expect d 'I wait\n'
 }
 
-@test "-c: a child that it did not make is collected and not counted" {
+@test "-c: a child that it did not make is reaped and not counted" {
   # The shell leaves a child behind, which waits for a line, and becomes the server.
   local line=$BATS_TEST_TMPDIR/line
   mkfifo "$line"
