@@ -18,12 +18,12 @@ setup() {
   load ../lib/lab.bash
   load scope.bash
   load pictures.bash
-  lab_setup
+  scope_setup
   cd "$LAB_ROOT" || return
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # pictures DIR ENDING: the pictures below DIR as "NN-slug/MOMENT", sorted.

@@ -13,7 +13,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # records_of NUMBER: sets RECORDS to a file with the records of the chapter's scenario.

@@ -18,7 +18,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # misused WORD...: forkscope must print its usage on stderr and end with status 2.

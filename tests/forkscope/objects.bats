@@ -18,7 +18,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # ---- descriptors ----

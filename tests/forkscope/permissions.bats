@@ -18,7 +18,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
   [[ -z ${PUBLIC-} ]] || rm -rf "$PUBLIC"
 }
 
@@ -93,7 +93,7 @@ a_server() {
   # Often, since a process that is just ending may not be looked at, which is no reason to fail.
   local turn
   for ((turn = 1; turn <= 10 * REPEAT; turn++)); do
-    run --separate-stderr bare "${NOBODY[@]}" "$PUBLIC/forkscope" run -s "$PUBLIC/scenario" -- "$PUBLIC/server" 9000
+    run --separate-stderr bare "${NOBODY[@]}" env "$MARK" "$PUBLIC/forkscope" run -s "$PUBLIC/scenario" -- "$PUBLIC/server" 9000
     assert_is "stderr of run $turn" "" "$stderr"
     assert_is "exit status of run $turn" 0 "$status"
     assert_is "the records of run $turn" "$expected" "$output"
@@ -152,7 +152,7 @@ a_server() {
   chapter 03
   scope run -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
   local expected=$output
-  run --separate-stderr "$DENY" EPERM "$FORKSCOPE" run -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" \
+  run --separate-stderr "$DENY" EPERM env "$MARK" "$FORKSCOPE" run -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" \
     -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
   assert_is 'stderr' '' "$stderr"
   assert_is 'the records' "$expected" "$output"
@@ -165,7 +165,7 @@ a_server() {
   chapter 03
   scope run -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
   local expected=$output
-  run --separate-stderr bare "${box[@]}" "$FORKSCOPE" run -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" \
+  run --separate-stderr bare "${box[@]}" env "$MARK" "$FORKSCOPE" run -s "$LAB_ROOT/diagrams/$CHAPTER/scenario" \
     -- "$FORKLAB_BUILD/chapters/$CHAPTER/server" 9000
   assert_is 'stderr' '' "$stderr"
   assert_is 'the records' "$expected" "$output"

@@ -16,27 +16,10 @@ setup() {
   load scope.bash
   scope_setup
   cd "$BATS_TEST_TMPDIR" || return
-  # What forkscope starts has this in its environment, however far it runs away.
-  MARK=SCOPE_MARK=$BATS_TEST_TMPDIR
 }
 
 teardown() {
-  end_marked
-  lab_teardown
-}
-
-# marked: prints the pid of each living process that was started with MARK.
-marked() {
-  grep -lzxF -- "$MARK" /proc/[0-9]*/environ 2>/dev/null | tr -cd '0-9\n'
-}
-
-end_marked() {
-  local -
-  untraced
-  local pid
-  for pid in $(marked); do
-    kill -KILL "$pid" 2>/dev/null || true
-  done
+  scope_teardown
 }
 
 has_marked() {
@@ -67,7 +50,7 @@ every_run_is_the_same() {
     server_of "$chapter"
     for ((turn = 1; turn <= times; turn++)); do
       # Without bats' run, which takes as long again.
-      (bare timeout 60 "$FORKSCOPE" run -s "$scenario" -- "$PROGRAM" 9000) >records 2>notes || true
+      (bare timeout 60 env "$MARK" "$FORKSCOPE" run -s "$scenario" -- "$PROGRAM" 9000) >records 2>notes || true
       assert_is "$chapter, run $turn: stderr" '' "$(<notes)"
       assert_is "$chapter, run $turn: moments" "$(grep -c '^picture ' "$scenario")" "$(wc -l <records)"
       ((turn > 1)) || mv records first

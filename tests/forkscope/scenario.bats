@@ -19,7 +19,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # refuses WHERE TEXT MESSAGE: the scenario TEXT (printf %b) must be refused with this

@@ -3,7 +3,7 @@
 #
 #   setup_file() { load ../lib/lab.bash; load scope.bash; build_shapes; }
 #   setup() { load ../lib/lab.bash; load scope.bash; scope_setup; }
-#   teardown() { lab_teardown; }
+#   teardown() { scope_teardown; }
 
 # jq has $names of its own; run sets status, output and stderr; tests read what is set here.
 # shellcheck disable=SC2016,SC2034,SC2154
@@ -34,6 +34,31 @@ scope_setup() {
   lab_setup
   SHAPES=$BATS_FILE_TMPDIR/shapes
   DENY=$BATS_FILE_TMPDIR/deny
+  # What forkscope starts has this in its environment, however far it runs away.
+  MARK=SCOPE_MARK=$BATS_TEST_TMPDIR
+}
+
+# scope_teardown: to be called by teardown. Fails when forkscope has left a process
+# behind, and ends it, even where forkscope itself has crashed.
+scope_teardown() {
+  local -
+  untraced
+  local left pid result=0
+  left=$(marked)
+  for pid in $left; do
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  lab_teardown || result=1
+  if [[ -n $left ]]; then
+    printf 'forkscope has left processes behind: %s\n' "${left//$'\n'/ }"
+    result=1
+  fi
+  return "$result"
+}
+
+# marked: prints the pid of each living process that was started with MARK.
+marked() {
+  grep -lzxF -- "$MARK" /proc/[0-9]*/environ 2>/dev/null | tr -cd '0-9\n'
 }
 
 # bare COMMAND [WORD]...: become COMMAND, with no descriptor above 2.
@@ -52,7 +77,7 @@ scope() {
   local -
   untraced
   local i # run sets it
-  run --separate-stderr bare timeout 60 "$FORKSCOPE" "$@"
+  run --separate-stderr bare timeout 60 env "$MARK" "$FORKSCOPE" "$@"
 }
 
 # scope_says STATUS STDERR WORD...: run forkscope; it must end with STATUS, print

@@ -12,7 +12,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # two_clients NUMBER: start the chapter's server with two clients, a and b. Where it

@@ -11,7 +11,7 @@ setup() {
 }
 
 teardown() {
-  lab_teardown
+  scope_teardown
 }
 
 # start_watch WORD...: start forkscope watch, and wait until its first table is whole.
