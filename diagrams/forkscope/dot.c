@@ -107,7 +107,7 @@ static void put_row(FILE *out, const struct snapshot *s, int fd, int object)
             object_colour(o->name));
 }
 
-/* "0-2": which of the standard streams it has, all of them or some. */
+/* "0, 1, 2  standard streams": which of these it has, all or some. */
 static void put_standard(FILE *out, const struct snapshot *s, const struct process *p)
 {
     char text[64] = "";
@@ -117,7 +117,9 @@ static void put_standard(FILE *out, const struct snapshot *s, const struct proce
     for (size_t d = 0; d < p->descriptor_count; d++) {
         if (!s->objects[p->descriptors[d].object].standard)
             continue;
-        count++;
+        /* A record may be written by anybody: say no more than fits. */
+        if (++count > 3)
+            continue;
         length += (size_t)snprintf(text + length, sizeof text - length, "%s%d",
                                    length > 0 ? ", " : "", p->descriptors[d].fd);
     }
@@ -174,14 +176,13 @@ static void object_detail(const struct object *o, char *text, size_t size)
     text[0] = '\0';
     if (o->kind == OBJECT_LISTENING)
         snprintf(text, size, "backlog: %u", o->backlog);
+    else if (o->unread > 0)
+        snprintf(text, size, "%s%u byte%s%s", o->waiting ? "in the backlog, " : "", o->unread,
+                 o->unread == 1 ? "" : "s", o->end_of_file ? ", end of file" : " to read");
     else if (o->waiting && o->end_of_file)
         snprintf(text, size, "in the backlog, end of file");
-    else if (o->waiting && o->unread > 0)
-        snprintf(text, size, "in the backlog, %u bytes to read", o->unread);
     else if (o->waiting)
         snprintf(text, size, "in the backlog");
-    else if (o->unread > 0)
-        snprintf(text, size, "%u bytes to read", o->unread);
     else if (o->end_of_file)
         snprintf(text, size, "end of file to read");
     else if (o->inferred)

@@ -43,13 +43,11 @@ static int write_dot(const struct layout *layout, size_t index, const char *path
 /* neato -n2 -Tsvg -O FILE...: draws each FILE.dot into FILE.dot.svg. */
 static int run_graphviz(char **paths, size_t count, struct error *err)
 {
-    char **argv = calloc(count + 5, sizeof *argv);
+    char **argv = zeroed(count + 5, sizeof *argv);
     size_t argc = 0;
     pid_t pid;
     int status;
 
-    if (argv == NULL)
-        return fail(err, "memory: exhausted");
     argv[argc++] = "neato";
     argv[argc++] = "-n2";
     argv[argc++] = "-Tsvg";
@@ -123,8 +121,8 @@ static int finish_svg(const char *from, const char *to, const struct snapshot *s
 int draw(const struct record_list *list, const char *dir, bool dot_only, struct error *err)
 {
     struct layout *layout = layout_make(list->items, list->count);
-    char **paths = calloc(list->count + 1, sizeof *paths);
-    int result = paths == NULL ? fail(err, "memory: exhausted") : 0;
+    char **paths = zeroed(list->count + 1, sizeof *paths);
+    int result = 0;
 
     if (result == 0 && mkdir(dir, 0777) == -1 && errno != EEXIST)
         result = fail(err, "%s: %s", dir, strerror(errno));
@@ -142,7 +140,7 @@ int draw(const struct record_list *list, const char *dir, bool dot_only, struct 
         free(drawn);
         free(svg);
     }
-    for (size_t i = 0; paths != NULL && i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++)
         free(paths[i]);
     free(paths);
     layout_free(layout);

@@ -102,7 +102,7 @@ static struct process gone(const struct process *last)
 static void apply_processes(struct history *h, struct snapshot *s, bool keep_gone)
 {
     size_t count = s->process_count;
-    size_t *past = calloc(count + 1, sizeof *past);
+    size_t *past = zeroed(count + 1, sizeof *past);
     struct process *ordered = NULL;
     size_t ordered_count = 0;
 
@@ -147,7 +147,7 @@ static void apply_processes(struct history *h, struct snapshot *s, bool keep_gon
 
 static void apply_clients(struct history *h, struct snapshot *s, bool keep_gone)
 {
-    int *moved = calloc(s->client_count + 1, sizeof *moved);
+    int *moved = zeroed(s->client_count + 1, sizeof *moved);
     struct client *ordered = NULL;
     size_t ordered_count = 0;
 
@@ -206,9 +206,9 @@ static bool same_object(const struct object *a, const struct object *b)
 
 static void apply_objects(struct history *h, struct snapshot *s, bool keep_gone)
 {
-    int *moved = calloc(s->object_count + 1, sizeof *moved);
-    size_t *past = calloc(s->object_count + 1, sizeof *past);
-    bool *taken = calloc(h->object_count + s->object_count + 1, sizeof *taken);
+    int *moved = zeroed(s->object_count + 1, sizeof *moved);
+    size_t *past = zeroed(s->object_count + 1, sizeof *past);
+    bool *taken = zeroed(h->object_count + s->object_count + 1, sizeof *taken);
     struct object *ordered = NULL;
     size_t ordered_count = 0;
 

@@ -23,7 +23,7 @@ static void write_text(const char *path, const char *text)
 
     if (fd == -1)
         return;
-    /* A refusal shows right after, as a namespace that cannot be used. */
+    /* A refusal shows right after: the loopback interface cannot be brought up. */
     if (write(fd, text, strlen(text)) == -1) {
         close(fd);
         return;
@@ -47,7 +47,7 @@ static bool loopback_up(void)
     return up;
 }
 
-bool launch_private_network(void)
+static bool enter_private_network(void)
 {
     uid_t uid = getuid();
     gid_t gid = getgid();
@@ -63,6 +63,23 @@ bool launch_private_network(void)
     snprintf(map, sizeof map, "%u %u 1", gid, gid);
     write_text("/proc/self/gid_map", map);
     return loopback_up();
+}
+
+/*
+ * There is no way back out of a namespace whose loopback cannot be brought up, as where
+ * AppArmor takes the privileges of a new user namespace away. So a child tries it first.
+ */
+bool launch_private_network(void)
+{
+    int status;
+    pid_t trial = fork();
+
+    if (trial == 0)
+        _exit(enter_private_network() ? 0 : 1);
+    while (trial != -1 && waitpid(trial, &status, 0) == -1)
+        if (errno != EINTR)
+            return false;
+    return trial != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0 && enter_private_network();
 }
 
 /* In the child: become the program. Only async-signal-safe calls; failure is told by errno. */

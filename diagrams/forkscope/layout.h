@@ -35,7 +35,7 @@ enum {
     WIDTH = CLIENT_LEFT + CLIENT_WIDTH + MARGIN,
 };
 
-/* Everything one process box must have room for. */
+/* The room one box has in every picture: a process (the only kind with fds), an object, a client. */
 struct place {
     char name[NAME_SIZE];
     int *fds; /* ascending: every descriptor it has in any record, but the standard ones */

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -248,7 +249,7 @@ static int command_run(int argc, char *argv[])
         else
             return misused();
     }
-    if (argc - optind < 1)
+    if (argc - optind < 1 || (run.pause && run.story == NULL))
         return misused();
     run.argv = argv + optind;
     if (run.story != NULL)
@@ -311,6 +312,8 @@ int main(int argc, char *argv[])
             close(fd);
             break;
         }
+    /* Ignored, as it may be inherited, it would take the exit status of our children away. */
+    signal(SIGCHLD, SIG_DFL);
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(usage, stdout);
         fputs(help, stdout);

@@ -33,6 +33,17 @@ void *grown(void *items, size_t count, size_t size)
     return items;
 }
 
+void *zeroed(size_t count, size_t size)
+{
+    void *items = calloc(count > 0 ? count : 1, size);
+
+    if (items == NULL) {
+        fputs("forkscope: memory: exhausted\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    return items;
+}
+
 void snapshot_free(struct snapshot *s)
 {
     for (size_t i = 0; i < s->process_count; i++)

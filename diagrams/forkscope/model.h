@@ -30,6 +30,9 @@ int fail(struct error *err, const char *format, ...) __attribute__((format(print
  */
 void *grown(void *items, size_t count, size_t size);
 
+/* calloc(3) of at least one element; ends the program when memory is exhausted. */
+void *zeroed(size_t count, size_t size);
+
 /* The states of proc_pid_stat(5), as a reader of the lab needs them. */
 enum process_state {
     PROCESS_RUNNING, /* R: has the CPU or waits for it */
@@ -54,11 +57,13 @@ struct process {
     enum process_state state;
     char call[24];         /* blocked: the call it waits in, "accept", "wait"; or empty */
     int call_fd;           /* the descriptor it waits for, or -1 */
+    pid_t call_child;      /* the only child it waits for, or -1 */
     char doing[TEXT_SIZE]; /* "accept(3)" when blocked, "exit 0" for a zombie, or empty */
     int shares;            /* index of the process whose descriptor table this one uses, or -1 */
     struct descriptor *descriptors; /* in ascending order of fd */
     size_t descriptor_count;
-    bool hidden; /* its descriptors may not be read: it runs as somebody else, or is just ending */
+    bool
+        hidden; /* its descriptors cannot be read: somebody else's, ending, or its first thread has */
 };
 
 enum object_kind {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -62,6 +63,8 @@ int proc_stat(pid_t pid, struct proc_stat *stat)
          word = strtok_r(NULL, " ", &save), field++) {
         if (field == 4)
             stat->parent = (pid_t)strtol(word, NULL, 10);
+        else if (field == 9) /* flags; 4 is PF_EXITING of the kernel's <linux/sched.h> */
+            stat->ending = (strtoul(word, NULL, 10) & 4) != 0;
         else if (field == 20)
             stat->threads = (unsigned)strtoul(word, NULL, 10);
         else if (field == 22)
@@ -70,6 +73,15 @@ int proc_stat(pid_t pid, struct proc_stat *stat)
             stat->exit_status = (int)strtol(word, NULL, 10);
     }
     return 0;
+}
+
+bool proc_is_ours(pid_t pid)
+{
+    char path[64];
+    struct stat owner;
+
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    return geteuid() == 0 || (stat(path, &owner) == 0 && owner.st_uid == geteuid());
 }
 
 static void add_pid(struct pid_list *list, pid_t pid)
@@ -172,6 +184,7 @@ static const struct call_name call_names[] = {
     {SYS_nanosleep, "sleep", false},
     {SYS_clock_nanosleep, "sleep", false},
     {SYS_flock, "flock", true},
+    {SYS_restart_syscall, "a call it restarted", false}, /* after SIGCONT: sleep, poll, futex */
     {SYS_clone, "vfork", false}, /* only a parent that vfork holds back waits in these */
     {SYS_clone3, "vfork", false},
 #ifdef SYS_poll /* aarch64 has only the newer call of each pair */
@@ -183,21 +196,22 @@ static const struct call_name call_names[] = {
 #endif
 };
 
-int proc_call(pid_t pid, char *call, size_t size, int *fd)
+int proc_call(pid_t pid, char *call, size_t size, int *fd, pid_t *child)
 {
     char path[64], text[256];
     long number;
-    unsigned long first;
+    unsigned long first, second;
 
     call[0] = '\0';
     *fd = -1;
+    *child = -1;
     snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
     if (read_text(path, text, sizeof text) == -1)
         return -1;
     if (strncmp(text, "running", 7) == 0)
         return 1;
     /* "-1 SP PC" is a process blocked outside any call, as one that is stopped. */
-    if (sscanf(text, "%ld %lx", &number, &first) != 2 || number < 0)
+    if (sscanf(text, "%ld %lx %lx", &number, &first, &second) != 3 || number < 0)
         return 0;
     for (size_t i = 0; i < sizeof call_names / sizeof call_names[0]; i++) {
         if (call_names[i].number != number)
@@ -205,6 +219,10 @@ int proc_call(pid_t pid, char *call, size_t size, int *fd)
         snprintf(call, size, "%s", call_names[i].name);
         if (call_names[i].takes_fd)
             *fd = (int)first;
+        if (number == SYS_wait4 && (pid_t)first > 0)
+            *child = (pid_t)first;
+        if (number == SYS_waitid && first == P_PID)
+            *child = (pid_t)second;
         return 0;
     }
     snprintf(call, size, "system call %ld", number);

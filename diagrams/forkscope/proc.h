@@ -13,12 +13,16 @@ struct proc_stat {
     char state; /* R S D T t Z X of proc_pid_stat(5) */
     pid_t parent;
     unsigned long long start; /* clock ticks after boot */
+    bool ending; /* it is inside exit(2), its descriptors may not be readable any more */
     unsigned threads;
-    int exit_status; /* as waitpid(2) would give it; 0 where reading it is not permitted */
+    int exit_status; /* as waitpid(2) would give it; 0 unless proc_is_ours */
 };
 
 /* Read /proc/PID/stat. Returns 0, or -1 with errno set. */
 int proc_stat(pid_t pid, struct proc_stat *stat);
+
+/* Are we root, or does `pid` run as us? To others the kernel does not tell how it ended. */
+bool proc_is_ours(pid_t pid);
 
 struct pid_list {
     pid_t *items;
@@ -35,11 +39,12 @@ int proc_children(pid_t pid, unsigned threads, struct pid_list *list);
 /*
  * Which system call `pid` waits in, from /proc/PID/syscall.
  * call: its name, "wait" for the wait family, or empty when it is not told.
- * fd: the descriptor it waits for, or -1.
+ * fd: the descriptor it waits for, or -1. child: the only child that wait4(2) or
+ * waitid(2) would take, or -1 for any.
  * Returns 0; 1 when the process runs, so that it waits in none; -1 with errno
  * set (EACCES, EPERM: reading it takes the permission to trace the process).
  */
-int proc_call(pid_t pid, char *call, size_t size, int *fd);
+int proc_call(pid_t pid, char *call, size_t size, int *fd, pid_t *child);
 
 struct proc_descriptor {
     int fd;

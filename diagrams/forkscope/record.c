@@ -95,6 +95,8 @@ int record_write(FILE *out, const struct snapshot *s, bool raw, struct error *er
     json_object_set_new(json, "clients", clients);
     if (s->no_tcp)
         json_object_set_new(json, "no_tcp", json_true());
+    if (s->orphans)
+        json_object_set_new(json, "orphans", json_true());
     int result = json_dumpf(json, out, JSON_COMPACT);
     json_decref(json);
     if (result == -1 || fputc('\n', out) == EOF || fflush(out) == EOF)
@@ -251,6 +253,7 @@ static int read_snapshot(const json_t *json, struct snapshot *s, struct error *e
     if (s->moment[strspn(s->moment, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
         return fail(err, "a moment's name has other characters than a-z, 0-9 and -");
     s->no_tcp = json_is_true(json_object_get(json, "no_tcp"));
+    s->orphans = json_is_true(json_object_get(json, "orphans"));
     /* Objects name clients, processes name objects: so in this order. */
     json_array_foreach (clients, i, item) {
         if (read_client(s, item, err) == -1)

@@ -8,13 +8,10 @@
 #include "story.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static size_t count_of(const struct snapshot *s, const char *what)
@@ -70,7 +67,7 @@ static int do_connect(struct run *r, const struct action *a, struct error *err)
     if (port == 0)
         return -1;
     r->peers = grown(r->peers, r->peer_count, sizeof *r->peers);
-    if (peer_connect(&r->peers[r->peer_count], a->name, port, err) == -1) {
+    if (peer_connect(&r->peers[r->peer_count], a->name, port, r->options->deadline, err) == -1) {
         if (r->peers[r->peer_count].fd != -1)
             close(r->peers[r->peer_count].fd);
         return -1;

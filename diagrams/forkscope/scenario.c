@@ -218,8 +218,11 @@ void scenario_free(struct scenario *scenario)
     memset(scenario, 0, sizeof *scenario);
 }
 
-int peer_connect(struct peer *peer, const char *name, uint16_t port, struct error *err)
+int peer_connect(struct peer *peer, const char *name, uint16_t port, double seconds,
+                 struct error *err)
 {
+    struct timeval limit = {.tv_sec = seconds < 1e6 ? (time_t)seconds : 1000000,
+                            .tv_usec = seconds < 1 ? (suseconds_t)(seconds * 999999) + 1 : 0};
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)}, here;
     socklen_t size = sizeof here;
 
@@ -229,9 +232,14 @@ int peer_connect(struct peer *peer, const char *name, uint16_t port, struct erro
     peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (peer->fd == -1)
         return fail(err, "socket: %s", strerror(errno));
+    if (setsockopt(peer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == -1)
+        return fail(err, "setsockopt: %s", strerror(errno));
     if (connect(peer->fd, (struct sockaddr *)&there, sizeof there) == -1)
-        return fail(err, "client %s: connect to port %u: %s", name, (unsigned)port,
-                    strerror(errno));
+        return errno == EINPROGRESS
+                   ? fail(err, "client %s: not connected to port %u after %g s: a full backlog?",
+                          name, (unsigned)port, seconds)
+                   : fail(err, "client %s: connect to port %u: %s", name, (unsigned)port,
+                          strerror(errno));
     if (getsockname(peer->fd, (struct sockaddr *)&here, &size) == -1)
         return fail(err, "getsockname: %s", strerror(errno));
     peer->key = (struct tcp_socket){.family = AF_INET,

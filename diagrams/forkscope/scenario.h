@@ -74,8 +74,12 @@ struct peer {
     bool end_of_file;
 };
 
-/* Connect to PORT of 127.0.0.1. Returns 0, or -1 with err filled. Errors of connect(2). */
-int peer_connect(struct peer *peer, const char *name, uint16_t port, struct error *err);
+/*
+ * Connect to PORT of 127.0.0.1 within `seconds`: SO_SNDTIMEO of socket(7), because with a
+ * full backlog connect(2) tries for two minutes. Returns 0, or -1 with err filled.
+ */
+int peer_connect(struct peer *peer, const char *name, uint16_t port, double seconds,
+                 struct error *err);
 
 /* Send text and a newline (send(2)). Returns 0, or -1 with err filled. */
 int peer_send(struct peer *peer, const char *text, struct error *err);

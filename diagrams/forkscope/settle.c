@@ -8,7 +8,8 @@ static bool about_to_wake(const struct snapshot *s, const struct process *p)
 {
     if (strcmp(p->call, "wait") == 0) {
         for (size_t i = 0; i < s->process_count; i++)
-            if (s->processes[i].state == PROCESS_ZOMBIE && s->processes[i].parent_pid == p->pid)
+            if (s->processes[i].state == PROCESS_ZOMBIE && s->processes[i].parent_pid == p->pid &&
+                (p->call_child == -1 || p->call_child == s->processes[i].pid))
                 return true;
         return false;
     }
@@ -18,7 +19,8 @@ static bool about_to_wake(const struct snapshot *s, const struct process *p)
     const struct object *o = &s->objects[object];
     if (strcmp(p->call, "accept") == 0)
         return o->backlog > 0;
-    if (strcmp(p->call, "read") == 0 || strcmp(p->call, "recv") == 0)
+    if (strcmp(p->call, "read") == 0 || strcmp(p->call, "recv") == 0 ||
+        strcmp(p->call, "recvmsg") == 0)
         return o->unread > 0 || o->end_of_file;
     return false;
 }

@@ -4,12 +4,10 @@
 #include "sockets.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /* ---- processes ---- */
 
@@ -62,7 +60,13 @@ static void add_process(struct snapshot *out, pid_t pid)
     p->shares = -1;
     p->call_fd = -1;
     p->state = state_of(stat.state);
-    if (p->state == PROCESS_ZOMBIE)
+    /* Its first thread has ended and others go on: no zombie. Its descriptors are not read. */
+    if (p->state == PROCESS_ZOMBIE && stat.threads > 1) {
+        p->state = PROCESS_BLOCKED;
+        p->hidden = true;
+        return;
+    }
+    if (p->state == PROCESS_ZOMBIE && proc_is_ours(pid))
         describe_exit(stat.exit_status, p->doing, sizeof p->doing);
     if (p->state == PROCESS_STOPPED && proc_sigchld_pending(pid))
         snprintf(p->doing, sizeof p->doing, "SIGCHLD pending");
@@ -73,7 +77,7 @@ static void add_process(struct snapshot *out, pid_t pid)
      * an uninterruptible wait (D) is one for the disk, which ends by itself, unless the
      * process is held back by vfork.
      */
-    if (proc_call(pid, p->call, sizeof p->call, &p->call_fd) == 1 ||
+    if (proc_call(pid, p->call, sizeof p->call, &p->call_fd, &p->call_child) == 1 ||
         (stat.state == 'D' && strcmp(p->call, "vfork") != 0))
         p->state = PROCESS_RUNNING;
     else if (p->call_fd >= 0)
@@ -185,19 +189,24 @@ static int read_descriptors(struct work *w, struct process *p, struct error *err
     struct inherited in = {.root = root->pid, .pid = p->pid};
     struct proc_descriptor_list list = {0};
 
-    if (p->state == PROCESS_ZOMBIE)
+    if (p->state == PROCESS_ZOMBIE || p->hidden)
         return 0;
-    /* vfork and clone(CLONE_FILES): one table for two processes, so it is counted once. */
+    /* clone(CLONE_FILES): one table for two processes, so it is counted once. vfork copies it. */
     if (p->parent >= 0 && proc_same_table(p->pid, p->parent_pid) == 1) {
         p->shares = p->parent;
         return 0;
     }
     if (proc_descriptors(p->pid, skip_inherited, &in, &list) == -1) {
+        bool refused = errno == EACCES || errno == EPERM;
+        struct proc_stat stat = {0};
         free(list.items);
-        if (errno != EACCES && errno != EPERM)
+        if (!refused || proc_stat(p->pid, &stat) == -1)
             return 0; /* it has just ended */
-        /* A descendant may run as somebody else (setuid), or be in the midst of ending. */
-        p->hidden = p != root;
+        /* Without memory /proc gives it to root, whoever ran it: look again once it has ended. */
+        if (stat.ending)
+            p->state = PROCESS_RUNNING;
+        /* A descendant may run as somebody else (setuid). */
+        p->hidden = p != root || stat.ending;
         return p->hidden ? 0
                          : fail(err,
                                 "process %d: not permitted to read its descriptors (run as its "

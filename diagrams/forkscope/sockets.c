@@ -36,7 +36,7 @@ static void describe_tcp(struct work *w, size_t index, const struct tcp_socket *
     }
     o->kind = OBJECT_CONNECTION;
     if (s->state == TCP_CLOSE)
-        return; /* made by socket(2), not connected to anything yet */
+        return; /* not connected yet, or not any more: after a RST, say */
     /* In CLOSE_WAIT the peer's FIN has arrived; while it is unread it counts as one byte. */
     o->end_of_file = s->state == TCP_CLOSE_WAIT && s->receive > 0;
     o->unread = s->receive - (o->end_of_file ? 1 : 0);
@@ -119,7 +119,7 @@ static int find_held(struct work *w, struct tcp_channel *tcp, struct error *err)
             continue;
         /*
          * What the descriptor itself tells, for sockets that the kernel lists nowhere
-         * (not connected to anything yet) or in another network namespace.
+         * (not connected) or in another network namespace.
          */
         o->kind = key.state == TCP_LISTEN ? OBJECT_LISTENING : OBJECT_CONNECTION;
         o->tcp = key.state;
@@ -186,7 +186,10 @@ static void describe_all(struct work *w)
             (s->state != TCP_ESTABLISHED && s->state != TCP_CLOSE_WAIT && s->state != TCP_SYN_RECV))
             continue;
         for (size_t k = 0; k < held; k++) {
-            if (out->objects[k].kind != OBJECT_LISTENING || out->objects[k].port != s->port)
+            const struct tcp_socket *listener = out->objects[k].kind == OBJECT_LISTENING
+                                                    ? tcp_of_inode(&w->tcp, out->objects[k].inode)
+                                                    : NULL;
+            if (listener == NULL || !tcp_accepts(listener, s))
                 continue;
             if (s->state == TCP_SYN_RECV) {
                 out->objects[k].in_flight = true; /* the handshake is not done yet */

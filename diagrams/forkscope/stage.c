@@ -1,13 +1,10 @@
 /* stage.c - look at the program until it is at rest. */
 #include "stage.h"
-#include "launch.h"
 #include "proc.h"
 #include "settle.h"
 #include "snapshot.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -22,7 +19,6 @@ double stage_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Take what the program has printed, so that it never blocks on a full pipe, and retell it. */
 void stage_drain(struct run *r)
 {
     char text[4096];
@@ -38,7 +34,6 @@ void stage_drain(struct run *r)
     }
 }
 
-/* A line that the program has begun and not finished does not swallow what we say next. */
 void stage_finish_line(struct run *r)
 {
     if (r->line_open)
@@ -135,7 +130,6 @@ static bool client_moving(struct run *r, const struct snapshot *s)
     return false;
 }
 
-/* Set when we are told to end: then the program must be ended before us. */
 volatile sig_atomic_t stage_interrupted;
 
 static void on_interrupt(int sig)
@@ -153,11 +147,6 @@ void stage_catch_signals(void)
     sigaction(SIGHUP, &act, NULL);
 }
 
-/*
- * Between two looks at a condition: leave the CPU to those we wait for.
- * Returns 0 to look again, 1 when the deadline has passed, -1 with err filled when
- * we have been told to end.
- */
 int stage_wait(double deadline, struct error *err)
 {
     if (stage_interrupted)
@@ -179,10 +168,8 @@ static int restless(const struct snapshot *s, double deadline, struct error *err
 }
 
 /*
- * Wait until everything is at rest, seen twice in a row without a difference, and
- * make that the picture of now. Only then are names given: a look in the midst of a
- * change may show one socket twice, accepted and not yet accepted.
- * Returns 0, or -1 with err filled when it never comes to rest.
+ * Names are given only at rest: a look in the midst of a change may show one socket
+ * twice, accepted and not yet accepted.
  */
 int stage_settle(struct run *r, struct error *err)
 {

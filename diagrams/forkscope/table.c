@@ -64,10 +64,11 @@ static void object_note(const struct object *o, char *text, size_t size)
     text[0] = '\0';
     if (o->kind == OBJECT_LISTENING)
         snprintf(text, size, "backlog: %u", o->backlog);
+    else if (o->waiting && o->unread > 0)
+        snprintf(text, size, "backlog, %u byte%s%s", o->unread, plural(o->unread),
+                 o->end_of_file ? ", end of file" : "");
     else if (o->waiting && o->end_of_file)
         snprintf(text, size, "backlog, end of file");
-    else if (o->waiting && o->unread > 0)
-        snprintf(text, size, "backlog, %u byte%s", o->unread, plural(o->unread));
     else if (o->waiting)
         snprintf(text, size, "in the backlog");
     else if (o->end_of_file && o->unread == 0)
@@ -104,7 +105,8 @@ static void print_summary(FILE *out, const struct snapshot *s)
     }
     for (size_t i = 0; i < s->object_count; i++) {
         waiting += s->objects[i].waiting;
-        sockets += s->objects[i].kind <= OBJECT_SOCKET && s->objects[i].tcp != 0;
+        sockets += s->objects[i].kind <= OBJECT_SOCKET &&
+                   (s->objects[i].refs > 0 || s->objects[i].waiting);
     }
     fprintf(out, "%zu process%s alive, %zu zombie%s, %zu socket%s, %zu in the backlog\n", alive,
             alive == 1 ? "" : "es", zombies, plural(zombies), sockets, plural(sockets), waiting);
@@ -118,8 +120,10 @@ static void print_process(FILE *out, const struct snapshot *s, const struct proc
                         : p->state == PROCESS_RUNNING ? "\033[32m"
                                                       : "";
 
-    snprintf(name, sizeof name, p->parent > 0 ? "%s of %s" : "%s", p->name,
-             p->parent > 0 ? s->processes[p->parent].name : "");
+    /* Children of P are the rule, and not told; among orphans number 0 is no P. */
+    bool told = p->parent > 0 || (p->parent == 0 && s->orphans);
+    snprintf(name, sizeof name, told ? "%s of %s" : "%s", p->name,
+             told ? s->processes[p->parent].name : "");
     process_label(p, state, sizeof state);
     fprintf(out, "%-8s ", name);
     if (style->pids)

@@ -27,7 +27,20 @@ static bool holds_inode(pid_t pid, uint64_t inode)
     return holds;
 }
 
-/* Append every process that holds the socket `inode` and whose parent does not. */
+/* Does any ancestor of `pid` hold the socket? Then `pid` is in that one's tree. */
+static bool ancestor_holds(pid_t pid, uint64_t inode)
+{
+    struct proc_stat stat;
+
+    while (proc_stat(pid, &stat) == 0 && stat.parent > 0) {
+        pid = stat.parent;
+        if (holds_inode(pid, inode))
+            return true;
+    }
+    return false;
+}
+
+/* Append every process that holds the socket `inode` and none of whose ancestors does. */
 static void find_holders(uint64_t inode, struct pid_list *roots)
 {
     DIR *proc = opendir("/proc");
@@ -36,9 +49,7 @@ static void find_holders(uint64_t inode, struct pid_list *roots)
         return;
     for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        struct proc_stat stat;
-        if (pid <= 0 || !holds_inode(pid, inode) || proc_stat(pid, &stat) == -1 ||
-            holds_inode(stat.parent, inode))
+        if (pid <= 0 || !holds_inode(pid, inode) || ancestor_holds(pid, inode))
             continue;
         roots->items = grown(roots->items, roots->count, sizeof *roots->items);
         roots->items[roots->count++] = pid;

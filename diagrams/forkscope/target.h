@@ -8,8 +8,8 @@
 
 /*
  * text: a process id, or ":PORT" for whoever listens on that port.
- * Of the processes that hold the listening socket, as after a fork, those count whose
- * parent does not hold it: the server, or its children when it has ended before them.
+ * Of the processes that hold the listening socket, as after a fork, those count none of whose
+ * ancestors holds it: the server, or its children when it has ended before them.
  * Appends to `roots`, whose items the caller frees. Returns 0, or -1 with err filled.
  */
 int target_find(const char *text, struct pid_list *roots, struct error *err);

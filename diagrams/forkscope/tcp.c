@@ -135,8 +135,9 @@ static int dump(struct tcp_channel *channel, uint32_t states, struct tcp_list *l
             .sdiag_protocol = IPPROTO_TCP,
             .idiag_states = states,
         };
-        /* A kernel without IPv6 answers ENOENT: then there is nothing to list. */
-        if (ask(channel, &request, NLM_F_DUMP, list) == -1 && errno != ENOENT)
+        /* A kernel without IPv6 answers ENOENT: nothing to list. For IPv4 it lacks tcp_diag. */
+        if (ask(channel, &request, NLM_F_DUMP, list) == -1 &&
+            (errno != ENOENT || families[i] == AF_INET))
             return fail(err, "sock_diag: %s", strerror(errno));
     }
     return 0;
@@ -205,6 +206,14 @@ const struct tcp_socket *tcp_peer(const struct tcp_list *list, const struct tcp_
         if (same_address(found->here, s->there) && same_address(found->there, s->here))
             return found;
     return NULL;
+}
+
+bool tcp_accepts(const struct tcp_socket *listener, const struct tcp_socket *s)
+{
+    static const uint32_t any[4];
+
+    return listener->port == s->port &&
+           (memcmp(listener->here, any, sizeof any) == 0 || same_address(listener->here, s->here));
 }
 
 bool tcp_port_listens(const struct tcp_list *list, uint16_t port)

@@ -59,6 +59,9 @@ const struct tcp_socket *tcp_of_inode(const struct tcp_list *list, uint64_t inod
 /* The other end of `s`, if that is on this machine too, else NULL. */
 const struct tcp_socket *tcp_peer(const struct tcp_list *list, const struct tcp_socket *s);
 
+/* Would `listener` be the one to take connection `s`: same port, and its address or any? */
+bool tcp_accepts(const struct tcp_socket *listener, const struct tcp_socket *s);
+
 /* Does any socket listen on this port? */
 bool tcp_port_listens(const struct tcp_list *list, uint16_t port);
 

@@ -58,6 +58,14 @@ static void show(const struct snapshot *s, const struct snapshot *before, struct
     fflush(stdout);
 }
 
+static bool all_ended(const struct scope *scope)
+{
+    for (size_t i = 0; i < scope->root_count; i++)
+        if (kill(scope->roots[i], 0) == 0 || errno != ESRCH)
+            return false;
+    return true;
+}
+
 int watch(const struct scope *scope, const struct table_style *style, struct error *err)
 {
     struct sigaction act = {.sa_handler = on_interrupt};
@@ -72,7 +80,7 @@ int watch(const struct scope *scope, const struct table_style *style, struct err
         double start = cpu_seconds();
         if (snapshot_take(scope, &fresh, err) == -1) {
             /* Watching to the end is a success; never having seen the process is not. */
-            if (first)
+            if (first || !all_ended(scope))
                 result = -1;
             else
                 puts(scope->root_count == 1 ? "the process has ended" : "the processes have ended");

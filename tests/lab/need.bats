@@ -113,12 +113,12 @@ installing (about a minute): apt-get install -y --no-install-recommends $ALL_OF_
   # It finds no header.
   fake cc 'exit 1'
   need root diagrams
-  assert_is 'first line' 'make diagrams needs: libmnl-dev libjansson-dev graphviz' "${lines[0]}"
+  assert_is 'first line' 'make diagrams needs: libmnl-dev libjansson-dev graphviz fonts-dejavu-core' "${lines[0]}"
   rm "$TOOLS/calls"
   # Now it finds every header.
   fake cc 'exit 0'
   need root diagrams
-  assert_is 'what is installed' 'apt-get install -y --no-install-recommends graphviz' \
+  assert_is 'what is installed' 'apt-get install -y --no-install-recommends graphviz fonts-dejavu-core' \
     "$(calls | grep apt-get)"
 }
 
