@@ -39,7 +39,7 @@ is_there() {
   local kind=$1 name=$2
   case $kind in
     command) command -v "$name" >/dev/null ;;
-    header) printf '#include <%s>\n' "$name" | cc -E -x c -o /dev/null - 2>/dev/null ;;
+    header) cc -E -x c -o /dev/null - 2>/dev/null <<<"#include <$name>" ;;
     # The pictures are laid out with this font, so that they are the same everywhere.
     font) [[ $(fc-match "$name Sans" 2>/dev/null) == *"$name Sans"* ]] ;;
     library) [[ -d /usr/lib/bats/$name || -d /usr/share/bats/$name || -d ${BATS_LIB_PATH:-/nowhere}/$name ]] ;;
