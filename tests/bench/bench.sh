@@ -312,6 +312,6 @@ trap - EXIT
 
 titles=$(for server in "${SERVERS[@]}"; do printf '%s=%s|' "$server" "${TITLE[$server]}"; done)
 awk -f tests/bench/report.awk -v titles="$titles" -v order="${SERVERS[*]}" -v chart="$OUT/chart.svg" \
-  -v when="$(date -u +%F)" -v machine="Linux $(uname -r), $(nproc) cores" \
+  -v when="$(date -u +%F)" -v machine="Linux $(uname -r | cut -d- -f1), $(nproc) cores" \
   "$OUT/results.tsv" | tee "$OUT/table.md"
 printf '\nbench: %s and %s\n' "$OUT/table.md" "$OUT/chart.svg" >&2
