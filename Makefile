@@ -13,7 +13,7 @@ programs := $(patsubst %.c,$(BUILD)/%,$(wildcard chapters/*/server.c chapters/*/
 client := $(BUILD)/chapters/00-client/client
 forkscope := $(BUILD)/forkscope
 forkscope_objects := $(patsubst diagrams/%.c,$(BUILD)/objects/%.o,$(wildcard diagrams/forkscope/*.c))
-test_programs := $(patsubst tests/lib/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/*.c))
+test_programs := $(patsubst tests/lib/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/*.c)) $(BUILD)/tests/sandbox
 
 # From a number to a folder and its program: 03 -> 03-naive-fork.
 chapter = $(filter $(1)-%,$(chapters))
@@ -87,6 +87,11 @@ $(BUILD)/objects/%.o: diagrams/%.c
 $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
+
+# Linked statically, since it has to start quickly and inside a sandbox; a sanitizer does not let it.
+$(BUILD)/tests/sandbox: $(wildcard tests/grading/sandbox/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -O1 $(CFLAGS) $(if $(findstring fsanitize,$(CFLAGS)),,-static) -o $@ $(filter %.c,$^)
 
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
