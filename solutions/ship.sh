@@ -11,11 +11,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=${FORKLAB_BUILD:-build}
 
-# cut NAME: the program on standard input without the solutions. NAME is for messages.
+# cut_out FILE: the program without the solutions. FILE -: standard input.
 cut_out() {
-  awk -v name="$1" '
+  awk '
     function fail(what) {
-      printf "%s:%d: %s\n", name, NR, what > "/dev/stderr"
+      printf "%s:%d: %s\n", FILENAME, NR, what > "/dev/stderr"
       failed = 1
       exit 1
     }
@@ -31,7 +31,7 @@ cut_out() {
     }
     /(BEGIN|END) SOLUTION/ { fail("not a line of its own: /* BEGIN SOLUTION n */") }
     !inside
-    END { if (!failed && inside) fail("solution " inside " has no end") }'
+    END { if (!failed && inside) fail("solution " inside " has no end") }' "$1"
 }
 
 # is_as_shipped CHAPTER FILE: is it what this script made before? From the solution as it was
@@ -40,7 +40,7 @@ is_as_shipped() {
   local chapter=$1 file=$2
   cmp -s "$file" "$build/exercises/$chapter.c" && return 0
   git show "HEAD:./solutions/$chapter/exercise.c" 2>/dev/null |
-    cut_out HEAD 2>/dev/null | cmp -s "$file" -
+    cut_out - 2>/dev/null | cmp -s "$file" -
 }
 
 # put_aside FILE: copy it to FILE.kept-1, or -2, ...: sets kept to the first that is free.
@@ -83,18 +83,18 @@ for chapter; do
     printf 'chapter %s has no exercise\n' "${chapter%%-*}" >&2
     exit 1
   fi
-  cut_out "$solution" <"$solution" >"$new"
+  cut_out "$solution" >"$new"
   if cmp -s "$new" "$exercise"; then
     $reset && printf '%s is as shipped\n' "$exercise"
   elif [[ ! -e $exercise ]]; then
-    cp "$new" "$exercise"
+    cat "$new" >"$exercise"
     printf '%s is new\n' "$exercise"
   elif $reset; then
     put_aside "$exercise"
-    cp "$new" "$exercise"
+    cat "$new" >"$exercise"
     printf 'your file:  %s\nas shipped: %s\n' "$kept" "$exercise"
   elif is_as_shipped "$chapter" "$exercise"; then
-    cp "$new" "$exercise"
+    cat "$new" >"$exercise"
     printf '%s is up to date again\n' "$exercise"
   else
     printf '%s has been changed and is left alone: make reset-%s puts it aside\n' \
@@ -102,6 +102,6 @@ for chapter; do
     changed=1
     continue
   fi
-  cp "$new" "$build/exercises/$chapter.c"
+  cat "$new" >"$build/exercises/$chapter.c"
 done
 ((changed == 0))
