@@ -53,6 +53,16 @@ $(numbers:%=watch-%): watch-%: ## watch-03: the live table of stage 03 while it 
 $(numbers:%=diff-%): diff-%: ## diff-04: what changed from stage 03 to stage 04
 	@chapters/diff.sh $*
 
+$(numbers:%=check-%): check-%: ## check-03: grade my exercise 03 (FILE=other.c: another one)
+	@tests/lib/need.sh grade
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/check $* $(FILE)
+
+progress: ## which of my exercises pass
+	@tests/lib/need.sh grade
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/progress
+
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
@@ -73,7 +83,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-%:
+run-% watch-% diff-% check-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
@@ -93,10 +103,12 @@ $(BUILD)/tests/sandbox: $(wildcard tests/grading/sandbox/*.[ch])
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) -O1 $(CFLAGS) $(if $(findstring fsanitize,$(CFLAGS)),,-static) -o $@ $(filter %.c,$^)
 
+grader: $(forkscope) $(BUILD)/tests/sandbox $(BUILD)/tests/clients # what the grading scripts use
+
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client diagrams bench soak help clean programs
-.PHONY: $(foreach word,run watch diff,$(numbers:%=$(word)-%))
+.PHONY: all tour test client diagrams bench soak help clean programs grader progress
+.PHONY: $(foreach word,run watch diff check,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.
