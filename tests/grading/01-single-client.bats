@@ -29,7 +29,7 @@ teardown() {
 @test "only this machine can reach it [1]" {
   why 'a server under test shall not be open to the network that the machine is in'
   expected 'it listens on 127.0.0.1 and on no other address'
-  read_on 'Two descriptors'
+  read_on 'Investigate'
   serve
   local line
   for line in "${LISTENING[@]}"; do
@@ -44,7 +44,8 @@ teardown() {
 @test "a client that sends its end of file gets the rest and then end of file [1]" {
   why 'the client waits until the server has closed the connection too'
   expected 'after its own end of file the client reads end of file'
-  read_on 'Two descriptors'
+  read_on 'Investigate'
+  decides end 'the client gets no end of file'
   serve
   joins a
   client send a 'the rest\n'
@@ -56,7 +57,8 @@ teardown() {
 @test "it ends with status 0 when its client has left [1]" {
   why 'this server serves one client, and then its work is done'
   expected 'the program ends with exit status 0'
-  read_on 'Two descriptors'
+  read_on 'Investigate'
+  depends end
   serve
   joins a
   client close a
@@ -67,7 +69,7 @@ teardown() {
 @test "whoever comes while it serves is refused [2]" {
   why 'a client in the backlog of a server that will never accept it waits in vain'
   expected 'the second client is refused'
-  read_on 'The second client'
+  read_on 'Investigate'
   serve
   joins a
   ask connect b "$PORT"
@@ -77,7 +79,7 @@ teardown() {
 @test "it can be started again at once [1]" {
   why 'a connection that the server closed stays in TIME_WAIT for a minute and holds the port'
   expected 'a second start listens on the same port'
-  read_on 'Start it again'
+  read_on 'Investigate'
   serve
   joins a
   # With every byte read the server's end becomes TIME_WAIT when its process ends.

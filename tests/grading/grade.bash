@@ -50,7 +50,7 @@ grade_compile() {
   grade_run
   in_sandbox
   local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script
-  rm -f "$GRADE_RUN/program" "$GRADE_RUN/not-run"
+  rm -f "$GRADE_RUN"/{program,not-run,undecided.*}
   if [[ ! -f $source || ! -r $source ]]; then
     printf 'there is no file %s that can be read\n' "$source" >"$GRADE_RUN/warnings"
     printf 'it does not compile\n' >"$GRADE_RUN/not-run"
@@ -88,7 +88,7 @@ clean() {
 grade_setup() {
   STARTED=() LABELS=() ALLOWED=() BOXES=()
   CLIENTS_PID='' SERVER='' INIT=''
-  WHY='' EXPECTED='' FOUND='' READ=''
+  WHY='' EXPECTED='' FOUND='' READ='' DECIDES=''
   DEADLINE=$FORKLAB_DEADLINE
   grade_run
   in_sandbox
@@ -113,11 +113,27 @@ read_on() {
   READ="chapter ${2:-${GRADE_CHAPTER%%-*}}, \"$1\""
 }
 
+# decides NAME REASON: when this test fails from here on, the tests that depend on NAME cannot be judged, for
+# REASON. decides '': from here on not any more.
+decides() {
+  DECIDES=$1
+  REASON=${2-}
+}
+
+# depends NAME...: a test that decides one of them has failed: this one is not run.
+depends() {
+  local name
+  for name; do
+    [[ ! -s $GRADE_RUN/undecided.$name ]] || skip "not run: $(<"$GRADE_RUN/undecided.$name")"
+  done
+}
+
 # fails FOUND: the test fails; tell the student everything.
 fails() {
   local -
   untraced
   FOUND=$1
+  [[ -z $DECIDES ]] || printf '%s\n' "$REASON" >"$GRADE_RUN/undecided.$DECIDES"
   printf 'why:      %s\nexpected: %s\nfound:    %s\n' "$WHY" "$EXPECTED" "$FOUND"
   printf 'evidence:\n'
   evidence | sed 's/^/   /'
@@ -198,7 +214,7 @@ serve() {
   local -
   untraced
   # Where this very thing was judged and found wrong, nothing behind it can be judged.
-  [[ ! -s $GRADE_RUN/silent ]] || skip 'not run: it does not listen on its port'
+  depends listening echoing
   launch "$@" || return 1
   if ! inside listening; then
     fails "$(not_listening)"
@@ -219,18 +235,6 @@ not_listening() {
   else
     printf 'nobody listens on port %s' "$PORT"
   fi
-}
-
-# judges_listening: this test decides whether the program listens at all.
-judges_listening() {
-  launch "$@" || return 1
-  if ! inside listening; then
-    printf 'it does not listen on its port\n' >"$GRADE_RUN/silent"
-    fails "$(not_listening)"
-    return 1
-  fi
-  SERVER=$LISTENER
-  RESTING=$ALIVE
 }
 
 # inside CONDITION [SECONDS]: wait until it holds of the processes in the sandbox (sandbox --help), and
@@ -296,6 +300,7 @@ found_instead() {
     alive*) printf 'processes that live: %s (%s without a client)' "$ALIVE" "$RESTING" ;;
     over) printf 'the program still runs' ;;
     gone*) printf 'process %s still runs' "${1#*=}" ;;
+    idle) printf 'it uses the processor: %s' "$LATE" ;;
     stopped*) printf 'process %s is not stopped' "${1#*=}" ;;
     *) printf '%s' "$LATE" ;;
   esac
@@ -388,8 +393,9 @@ compiles() {
 listens() {
   why 'clients find a server by its port'
   expected "someone listens on port $PORT, the first argument"
-  read_on 'The calls' 01
-  judges_listening
+  read_on 'Investigate' 01
+  decides listening 'it does not listen on its port'
+  serve
 }
 
 # echoes: binary, with NUL bytes, longer than any buffer, sent while reading; one byte at a
@@ -397,27 +403,39 @@ listens() {
 echoes() {
   why 'bytes are not text: there are NUL bytes, no line ends, and more of them than fit any buffer'
   expected 'exactly the bytes that were sent come back'
-  read_on 'Modify' 01
+  read_on 'Investigate' 01
   serve
-  client connect a "$PORT"
+  # A short word first: where not even that comes back, nothing else can be judged.
+  decides echoing 'it does not send anything back'
+  joins a
+  decides ''
   client exchange a 100 "$BYTES" 1
   client exchange a 3000000 "$BYTES"
 }
 
 # prints LINE COUNT: the program has printed this line, exactly so often.
 prints() {
+  has_printed -xF "$1" "$2"
+}
+
+# prints_like PATTERN COUNT: the same for lines that match (grep -E).
+prints_like() {
+  has_printed -xE "$1" "$2"
+}
+
+has_printed() {
   local -
   untraced
-  local found NOW end
+  local how=$1 line=$2 count=$3 found NOW end
   # Who would print once too often has done so when nobody moves any more.
   inside settled || true
   now_ms
   end=$((NOW + DEADLINE * 1000))
   # What was printed may still be on its way to the file.
-  until found=$(grep -cxF -- "$1" "$BOX.out" || true) && ((found >= $2)); do
+  until found=$(grep -ac "$how" -e "$line" "$BOX.out" || true) && ((found >= count)); do
     now_ms
     ((NOW < end)) || break
     breathe
   done
-  is "times \"$1\" was printed" "$2" "$found"
+  is "times \"$line\" was printed" "$count" "$found"
 }

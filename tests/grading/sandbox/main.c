@@ -32,8 +32,8 @@ static const char usage_text[] =
     "        -t S           wall clock (60)          -k KIB   output kept (64)\n"
     "        -u             limits only, no sandbox\n"
     "look  what processes are inside; INIT is the pid of the report\n"
-    "wait  until a condition holds: listening, over, living<=N, living==N, zombies==N,\n"
-    "      zombies<=N, children<=N, stopped, settled\n"
+    "wait  until a condition holds: listening, over, alive<=N, alive==N, zombies==N,\n"
+    "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, idle\n"
     "\n"
     "Exit status: 0 done, 1 it could not be done, 2 usage.\n";
 

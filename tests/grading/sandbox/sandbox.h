@@ -116,6 +116,24 @@ struct listener {
  */
 int listeners_list(struct listener *list, int room);
 
+/* How each process was when it was first looked at, for idle_look. */
+struct idle {
+    struct {
+        pid_t pid;
+        unsigned long ticks, sleeps;
+        int looks, asleep;
+    } member[256];
+    size_t count;
+};
+
+/*
+ * Does the program wait without using a processor? Judged by how much it works between two
+ * sleeps, never by its share of a processor, which is small for everyone on a busy machine.
+ * `ms`: since the first look; `still_ms`: for how long nothing has moved. Returns 1: it waits;
+ * -1: a process works and never sleeps; 0: not known yet.
+ */
+int idle_look(struct idle *idle, const struct census *census, long ms, long still_ms);
+
 /* The verbs, with the words behind them. Each returns the exit status. */
 int look_command(int argc, char **argv);
 int wait_command(int argc, char **argv);

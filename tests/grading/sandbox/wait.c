@@ -142,7 +142,7 @@ int look_command(int argc, char **argv)
 
 /* ---- waiting ---- */
 
-enum what { LISTENING, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED };
+enum what { LISTENING, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE };
 
 struct condition {
     enum what what;
@@ -152,14 +152,14 @@ struct condition {
 
 static int parse_condition(const char *text, struct condition *c)
 {
-    static const char *const names[] = {"listening", "over", "alive",  "zombies",
-                                        "stopped",   "gone", "settled"};
+    static const char *const names[] = {"listening", "over", "alive",   "zombies",
+                                        "stopped",   "gone", "settled", "idle"};
     size_t size = strcspn(text, "<>=");
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) != size || strncmp(names[i], text, size) != 0)
             continue;
-        int bare = i == LISTENING || i == OVER || i == SETTLED;
+        int bare = i == LISTENING || i == OVER || i == SETTLED || i == IDLE;
         *c = (struct condition){.what = (enum what)i, .relation = text[size]};
         if (bare)
             return text[size] == '\0' ? 0 : -1;
@@ -198,6 +198,7 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
                 return c->what == STOPPED ? m->state == 'T' : m->state == 'Z' || m->state == 'X';
         }
         return c->what == GONE;
+    case IDLE: /* idle.c */
     case OVER:
         break;
     }
@@ -254,6 +255,7 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
 {
     long start = now_ms(), moved = start;
     unsigned long ticks = 0;
+    struct idle idle = {.count = 0};
     struct report r;
 
     for (;;) {
@@ -269,7 +271,11 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
                 moved = now;
             ticks = l.ticks;
             int done = holds(c, &l, now - moved);
+            if (c->what == IDLE)
+                done = idle_look(&idle, &l.census, now - start, now - moved);
             census_free(&l.census);
+            if (done == -1)
+                return end_wait(&r, port, "a process never sleeps");
             if (done)
                 return end_wait(&r, port, NULL);
             if (now - moved >= QUIET_MS)
