@@ -23,7 +23,6 @@ grade=(
   'command bwrap' bubblewrap
   'command jq' jq
   'command ip' iproute2
-  'command prlimit' util-linux
 )
 test=(
   "${diagrams[@]}"
