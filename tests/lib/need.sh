@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|test|diagrams
+# Install what a command of this lab lacks: tests/lib/need.sh tour|test|diagrams|predict
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -16,6 +16,10 @@ diagrams=(
   "${tour[@]}"
   'command neato' graphviz
   'font DejaVu' fonts-dejavu-core
+)
+predict=(
+  "${tour[@]}"
+  'command jq' jq
 )
 test=(
   "${diagrams[@]}"
@@ -49,9 +53,10 @@ is_there() {
 case ${1:-} in
   tour) list=("${tour[@]}") ;;
   diagrams) list=("${diagrams[@]}") ;;
+  predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|test|diagrams\n' >&2
+    printf 'usage: tests/lib/need.sh tour|test|diagrams|predict\n' >&2
     exit 2
     ;;
 esac
