@@ -13,7 +13,7 @@ programs := $(patsubst %.c,$(BUILD)/%,$(wildcard chapters/*/server.c chapters/*/
 client := $(BUILD)/chapters/00-client/client
 forkscope := $(BUILD)/forkscope
 forkscope_objects := $(patsubst diagrams/%.c,$(BUILD)/objects/%.o,$(wildcard diagrams/forkscope/*.c))
-test_programs := $(patsubst tests/lib/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/*.c))
+test_programs := $(patsubst tests/lib/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/*.c)) $(BUILD)/tests/sandbox
 
 # From a number to a folder and its program: 03 -> 03-naive-fork.
 chapter = $(filter $(1)-%,$(chapters))
@@ -69,6 +69,16 @@ $(numbers:%=reset-%): reset-%: ## reset-03: exercise 03 as shipped; your file is
 exercises: ## the exercises anew from solutions, where nobody has changed them
 	@FORKLAB_BUILD=$(BUILD) solutions/ship.sh
 
+$(numbers:%=check-%): check-%: ## check-03: grade my exercise 03 (FILE=other.c: another one)
+	@tests/lib/need.sh grade
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/check $* $(FILE)
+
+progress: ## which of my exercises pass
+	@tests/lib/need.sh grade
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/progress
+
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
@@ -89,7 +99,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-% predict-% hint-% reset-%:
+run-% watch-% diff-% check-% predict-% hint-% reset-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
@@ -104,10 +114,17 @@ $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
 
+# Linked statically, since it has to start quickly and inside a sandbox; a sanitizer does not let it.
+$(BUILD)/tests/sandbox: $(wildcard tests/grading/sandbox/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -O1 $(CFLAGS) $(if $(findstring fsanitize,$(CFLAGS)),,-static) -o $@ $(filter %.c,$^)
+
+grader: $(forkscope) $(BUILD)/tests/sandbox $(BUILD)/tests/clients # what the grading scripts use
+
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client exercises diagrams bench soak help clean programs
-.PHONY: $(foreach word,run watch diff predict hint reset,$(numbers:%=$(word)-%))
+.PHONY: all tour test client progress exercises diagrams bench soak help clean grader programs
+.PHONY: $(foreach word,run watch diff check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.
