@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|grade|test|diagrams
+# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|test|diagrams
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -16,6 +16,10 @@ diagrams=(
   "${tour[@]}"
   'command neato' graphviz
   'font DejaVu' fonts-dejavu-core
+)
+predict=(
+  "${tour[@]}"
+  'command jq' jq
 )
 grade=(
   "${tour[@]}"
@@ -55,9 +59,10 @@ case ${1:-} in
   tour) list=("${tour[@]}") ;;
   grade) list=("${grade[@]}") ;;
   diagrams) list=("${diagrams[@]}") ;;
+  predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|grade|test|diagrams\n' >&2
+    printf 'usage: tests/lib/need.sh tour|predict|grade|test|diagrams\n' >&2
     exit 2
     ;;
 esac
