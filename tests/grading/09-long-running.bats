@@ -41,7 +41,7 @@ no_more_descriptors() {
     while [[ -e /proc/$pid/fd/$free || -L /proc/$pid/fd/$free ]]; do
       free=$((free + 1))
     done
-    prlimit --pid "$pid" --nofile="$free:"
+    "$SANDBOX" limit "$pid" descriptors "$free"
   done
 }
 
@@ -49,7 +49,9 @@ no_more_descriptors() {
 limits_as_before() {
   local pid
   for pid in "${PROCESSES[@]}"; do
-    prlimit --pid "$pid" --nofile=256: --nproc=64: 2>/dev/null || true
+    # A process that has ended meanwhile needs no limit.
+    "$SANDBOX" limit "$pid" descriptors 256 2>/dev/null || true
+    "$SANDBOX" limit "$pid" processes 64 2>/dev/null || true
   done
 }
 
@@ -92,7 +94,7 @@ a_client_too_many() {
   serve
   joins a
   look
-  prlimit --pid "$SERVER" --nproc=1:
+  "$SANDBOX" limit "$SERVER" processes 1
   client connect b "$PORT"
   ask echo b 'hello\n'
   # A program that needs no process for a client serves it, which is as good.

@@ -26,7 +26,6 @@ grade=(
   'command bats' bats
   'command bwrap' bubblewrap
   'command ip' iproute2
-  'command prlimit' util-linux
 )
 test=(
   "${diagrams[@]}"

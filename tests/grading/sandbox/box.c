@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,32 +67,6 @@ static void say_limit(struct watch *w, const char *name)
 }
 
 /* ---- in the child that becomes bwrap ---- */
-
-/* Is the unprivileged id a user of this user namespace? In one of one user it is not. */
-static int has_unprivileged_id(void)
-{
-    unsigned first, outside, count;
-    FILE *map = fopen("/proc/self/uid_map", "re");
-    int found = 0;
-
-    while (map != NULL && fscanf(map, "%u %u %u", &first, &outside, &count) == 3)
-        found |= first <= UNPRIVILEGED_ID && UNPRIVILEGED_ID - first < count;
-    if (map != NULL)
-        fclose(map);
-    return found;
-}
-
-/* Root becomes nobody: process limits hold for ordinary users only (setrlimit(2)). */
-static int drop_privileges(void)
-{
-    if (geteuid() != 0 || !has_unprivileged_id())
-        return 0;
-    return setgroups(0, NULL) == -1 ||
-                   setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) == -1 ||
-                   setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) == -1
-               ? -1
-               : 0;
-}
 
 /* Word by word, so that the list can be read as one. */
 struct words {

@@ -4,6 +4,7 @@
  *   sandbox run [OPTION]... -- PROGRAM [WORD]...
  *   sandbox look INIT [PORT]
  *   sandbox wait REPORT PORT SECONDS CONDITION
+ *   sandbox limit PID descriptors|processes N
  *
  * Exit status: 0, 1 when it could not be done, 2 for wrong usage.
  */
@@ -21,6 +22,7 @@ static const char usage_text[] =
     "usage: sandbox run [OPTION]... -- PROGRAM [WORD]...\n"
     "       sandbox look INIT [PORT]\n"
     "       sandbox wait REPORT PORT SECONDS CONDITION\n"
+    "       sandbox limit PID descriptors|processes N\n"
     "\n"
     "run   a program in a sandbox (bubblewrap), until every process of it has ended\n"
     "        -b FILE:PLACE  a copy of FILE, read-only, seen at PLACE\n"
@@ -34,6 +36,7 @@ static const char usage_text[] =
     "look  what processes are inside; INIT is the pid of the report\n"
     "wait  until a condition holds: listening, over, alive<=N, alive==N, zombies==N,\n"
     "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, idle\n"
+    "limit the soft limit of a process inside, from now on\n"
     "\n"
     "Exit status: 0 done, 1 it could not be done, 2 usage.\n";
 
@@ -130,6 +133,8 @@ int main(int argc, char **argv)
         return look_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "wait") == 0)
         return wait_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "limit") == 0)
+        return limit_command(argc - 1, argv + 1);
     /* Only box.c says this: we are process 1 of the sandbox. */
     if ((strcmp(argv[1], "inside") == 0 || strcmp(argv[1], "bare") == 0) && argc > 3 &&
         limits_read(&limits, argv[2]) == 0)

@@ -137,5 +137,13 @@ int idle_look(struct idle *idle, const struct census *census, long ms, long stil
 /* The verbs, with the words behind them. Each returns the exit status. */
 int look_command(int argc, char **argv);
 int wait_command(int argc, char **argv);
+int limit_command(int argc, char **argv);
+
+/*
+ * Root becomes nobody, for good: process limits hold for ordinary users only (setrlimit(2)).
+ * Where there is no nobody, in a user namespace of one user, we are ordinary already.
+ * Returns 0, or -1 with errno.
+ */
+int drop_privileges(void);
 
 #endif
