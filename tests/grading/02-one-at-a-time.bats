@@ -85,8 +85,11 @@ teardown() {
   read_on 'Modify'
   depends loop end
   serve
-  local before=${DESCRIPTORS[$SERVER]}
-  client visit 20 "$PORT" 100 "$BYTES"
+  local before=${DESCRIPTORS[$SERVER]} i
+  for i in {1..20}; do
+    joins c
+    client close c
+  done
   inside settled || true
   is 'descriptors of the server' "$before" "${DESCRIPTORS[$SERVER]-0}"
 }
