@@ -33,7 +33,7 @@ grade() {
     --json "$RESULT.d/json" --keep "$RESULT.d" "$@" "$number" "$file"
 }
 
-# clean_shell COMMAND...: run it with no descriptor above 2 and nothing of our bats in its environment.
+# clean_shell COMMAND...: run it with no descriptor above 2.
 clean_shell() {
   (
     trap - EXIT ERR DEBUG
@@ -42,9 +42,6 @@ clean_shell() {
       fd=${fd##*/}
       ((fd <= 2)) || exec {fd}>&-
     done
-    while read -r name; do
-      unset "$name"
-    done < <(compgen -e BATS_)
     exec "$@" </dev/null
   )
 }
