@@ -47,16 +47,17 @@ is_as_shipped() {
 put_aside() {
   local n=1
   # With noclobber the shell itself refuses a file that is there, however it came there.
-  until (set -o noclobber && cat "$1" >"$1.kept-$n") 2>/dev/null; do
+  until (set -o noclobber && : >"$1.kept-$n") 2>/dev/null; do
     if [[ ! -e $1.kept-$n ]]; then
-      printf '%s cannot be written\n' "$1.kept-$n" >&2
+      printf '%s cannot be written: %s is left as it is\n' "$1.kept-$n" "$1" >&2
       exit 1
     fi
     n=$((n + 1))
   done
   kept=$1.kept-$n
-  if ! cmp -s "$1" "$kept"; then
-    printf '%s could not be copied to %s\n' "$1" "$kept" >&2
+  if ! cat "$1" >"$kept" 2>/dev/null || ! cmp -s "$1" "$kept"; then
+    rm -f "$kept"
+    printf '%s cannot be copied to %s: is the disk full? It is left as it is\n' "$1" "$kept" >&2
     exit 1
   fi
 }

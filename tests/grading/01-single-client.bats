@@ -82,8 +82,9 @@ teardown() {
   read_on 'Investigate'
   serve
   joins a
-  # With every byte read the server's end becomes TIME_WAIT when its process ends.
-  kill -KILL "$SERVER"
+  # With every byte read the server's end becomes TIME_WAIT when whoever holds it has ended.
+  look
+  kill -KILL "${PROCESSES[@]}"
   ends
   client expect-eof a
   client close a

@@ -49,6 +49,7 @@ teardown() {
   why 'the client waits until the server has closed the connection too'
   expected 'after its own end of file the client reads end of file'
   read_on 'Investigate' 01
+  decides end 'its clients get no end of file'
   serve
   joins a
   client send a 'the rest\n'
@@ -81,11 +82,14 @@ teardown() {
 @test "twenty clients later it holds as many descriptors as before [1]" {
   why 'a server that keeps a descriptor of each client has none left one day'
   expected 'as many descriptors after twenty clients as before the first'
-  read_on 'Modify' 01
-  depends loop
+  read_on 'Modify'
+  depends loop end
   serve
-  local before=${DESCRIPTORS[$SERVER]}
-  client visit 20 "$PORT" 100 "$BYTES"
+  local before=${DESCRIPTORS[$SERVER]} i
+  for i in {1..20}; do
+    joins c
+    client close c
+  done
   inside settled || true
   is 'descriptors of the server' "$before" "${DESCRIPTORS[$SERVER]-0}"
 }

@@ -69,6 +69,7 @@ a_client_too_many() {
   why 'descriptors come free again: a server that ends, or forgets the client, makes an outage of a shortage'
   expected 'the client that waits stays connected, and the others are served'
   read_on 'Descriptors run out'
+  decides shortage 'it does not outlive a lack of descriptors'
   a_client_too_many
   client no-eof b 1
   client echo a 'still here\n'
@@ -83,6 +84,7 @@ a_client_too_many() {
   why 'a server that tries again and again takes the processor from those who are served'
   expected 'while a client waits for a descriptor every process sleeps'
   read_on 'Descriptors run out'
+  depends shortage
   a_client_too_many
   reaches idle
 }
@@ -123,6 +125,7 @@ a_client_too_many() {
   expected 'after SIGTERM nobody is let in'
   read_on 'Stop'
   depends stop
+  decides cut 'it cuts its clients off'
   serve
   joins a
   joins b
@@ -158,7 +161,7 @@ refuses() {
   why 'a server that ends before its clients leaves children behind that nobody looks after'
   expected 'while a client is there the program runs'
   read_on 'Stop'
-  depends stop
+  depends stop cut
   serve
   joins a
   joins b

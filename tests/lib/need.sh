@@ -22,10 +22,9 @@ predict=(
   'command jq' jq
 )
 grade=(
-  "${tour[@]}"
+  "${predict[@]}"
   'command bats' bats
   'command bwrap' bubblewrap
-  'command jq' jq
   'command ip' iproute2
 )
 test=(

@@ -37,7 +37,7 @@ int limits_read(struct limits *l, const char *text)
                : -1;
 }
 
-static int limit(int resource, rlim_t soft, rlim_t hard)
+static int limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 {
     struct rlimit both = {.rlim_cur = soft, .rlim_max = hard};
 
