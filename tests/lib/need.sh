@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|test|diagrams
+# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|test|diagrams
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -17,16 +17,25 @@ diagrams=(
   'command neato' graphviz
   'font DejaVu' fonts-dejavu-core
 )
+predict=(
+  "${tour[@]}"
+  'command jq' jq
+)
+grade=(
+  "${tour[@]}"
+  'command bats' bats
+  'command bwrap' bubblewrap
+  'command jq' jq
+  'command ip' iproute2
+)
 test=(
   "${diagrams[@]}"
-  'command bats' bats
+  "${grade[@]}"
   'library bats-support' bats-support
   'library bats-assert' bats-assert
   'command parallel' parallel
-  'command jq' jq
   'command ss' iproute2
   'command lsof' lsof
-  'command bwrap' bubblewrap
   'command git' git
   'command clang' clang
   'command clang-format' clang-format
@@ -48,10 +57,12 @@ is_there() {
 
 case ${1:-} in
   tour) list=("${tour[@]}") ;;
+  grade) list=("${grade[@]}") ;;
   diagrams) list=("${diagrams[@]}") ;;
+  predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|test|diagrams\n' >&2
+    printf 'usage: tests/lib/need.sh tour|predict|grade|test|diagrams\n' >&2
     exit 2
     ;;
 esac
@@ -59,6 +70,8 @@ esac
 missing=()
 for ((i = 0; i < ${#list[@]}; i += 2)); do
   read -r kind name <<<"${list[i]}"
+  # Two lists, or two tools, may want the same package.
+  [[ " ${missing[*]} " != *" ${list[i + 1]} "* ]] || continue
   is_there "$kind" "$name" || missing+=("${list[i + 1]}")
 done
 ((${#missing[@]} > 0)) || exit 0
