@@ -13,12 +13,12 @@
 # Rests on bsdtar(1), which reads .zip and .tar alike and shows strange bytes of names as escapes.
 
 # What a class may hand in. A student's archive is small; the export of a whole class is not.
-LIMIT_FILES=${LIMIT_FILES:-2000}             # entries of a student's archive or folder
-LIMIT_BYTES=${LIMIT_BYTES:-33554432}         # 32 MiB of a student's archive, unpacked
+LIMIT_FILES=${LIMIT_FILES:-2000}     # entries of a student's archive or folder
+LIMIT_BYTES=${LIMIT_BYTES:-33554432} # 32 MiB of a student's archive, unpacked
 LIMIT_CLASS_FILES=${LIMIT_CLASS_FILES:-200000}
 LIMIT_CLASS_BYTES=${LIMIT_CLASS_BYTES:-2147483648}
-LIMIT_SECONDS=${LIMIT_SECONDS:-120}          # to read an archive
-LIMIT_NAME=${LIMIT_NAME:-180}                # bytes of a student's name
+LIMIT_SECONDS=${LIMIT_SECONDS:-120} # to read an archive
+LIMIT_NAME=${LIMIT_NAME:-180}       # bytes of a student's name
 
 # collect SOURCE WORK
 collect() {
@@ -105,6 +105,7 @@ add_student() {
 # chapter_of PATH: sets CHAPTER when the path ends as a submission does, else returns 1.
 chapter_of() {
   local path=/$1 one
+  # shellcheck disable=SC2153 # CHAPTERS is the caller's
   for one in "${CHAPTERS[@]}"; do
     if [[ $path == */"$one.c" || $path == */"$one/exercise.c" ]]; then
       CHAPTER=$one
