@@ -21,25 +21,23 @@ put_result() {
 
 # render_student ID STUDENT: everything about one student, from the results on the disk.
 render_student() {
-  local id=$1 student=$2 chapter files=() href
+  local part=$WORK/parts/$1 student=$2 chapter files=() feedback gradescope
+  feedback=$OUT/feedback/$student.md
+  gradescope=$OUT/gradescope/$student/results.json
+  mkdir -p "$OUT/feedback" "$OUT/gradescope/$student"
   for chapter in "${CHAPTERS[@]}"; do
     files+=("$OUT/results/$student/${chapter%%-*}.json")
   done
-  as csv "${files[@]}" | put "$WORK/parts/$id.csv"
-  as junit "${files[@]}" | put "$WORK/parts/$id.xml"
-  as counts "${files[@]}" | put "$WORK/parts/$id.counts"
-  href=feedback/$(jq -rn --arg s "$student" '$s | @uri').md
-  as row "${files[@]}" --arg href "$href" | put "$WORK/parts/$id.row"
-  as feedback "${files[@]}" | put "$OUT/feedback/$student.md"
-  as gradescope "${files[@]}" | put "$OUT/gradescope/$student/results.json"
-}
-
-# as FORMAT FILE... [--arg NAME VALUE]
-as() {
-  local format=$1
-  shift
-  [[ " $* " == *' --arg href '* ]] || set -- "$@" --arg href ''
-  jq -rs --arg as "$format" -f "$CLASSES/report.jq" "$@"
+  # The names of the files are handed over by the environment: awk would read escapes in them.
+  jq -rs -f "$CLASSES/report.jq" "${files[@]}" | PART=$part FEEDBACK=$feedback.new GRADESCOPE=$gradescope.new awk '
+    {
+      format = substr($0, 1, index($0, "\t") - 1)
+      file = format == "feedback" ? ENVIRON["FEEDBACK"] : format == "gradescope" ? ENVIRON["GRADESCOPE"] : \
+        ENVIRON["PART"] "." format
+      print substr($0, length(format) + 2) >file
+    }'
+  mv -f "$feedback.new" "$feedback"
+  mv -f "$gradescope.new" "$gradescope"
 }
 
 # parts ENDING: the parts of all students with that ending, in the students' order.

@@ -1,6 +1,6 @@
 # tests/classes/report.jq - one student's results as the formats that others read.
 #
-#   jq -rs --arg as csv|junit|feedback|gradescope|row|tests [--arg href ...] -f report.jq RESULT...
+#   jq -rs -f report.jq RESULT...
 #
 # Input: the results of one student (result.jq), in the order of the chapters. Everything in them
 # may come from a stranger and is escaped for its format.
@@ -78,9 +78,9 @@ def feedback:
         (.tests[] | select(.status != "passed" and .output != "") | "", "### \(.name | markdown)", "", (.output | code))
       end));
 
-# The row of the overview page. --arg href: where the feedback is.
+# The row of the overview page.
 def row:
-  "<tr><th scope=\"row\"><a href=\"\($href | @html)\">\(student | @html)</a></th>",
+  "<tr><th scope=\"row\"><a href=\"feedback/\(student | @uri).md\">\(student | @html)</a></th>",
   (.[]
    | if .state == "missing" then "<td class=\"none\" data-v=\"0\">0 <small>missing</small></td>"
      elif .state == "not-graded" then "<td class=\"open\" data-v=\"-1\"><small>not graded</small></td>"
@@ -88,14 +88,17 @@ def row:
      end),
   "<td data-v=\"\(total // -1)\">\(total // "–")</td></tr>";
 
-if $as == "csv" then ([student] + map(if .state == "not-graded" then "" else .points end) + [total // ""]) | csv + "\r"
-elif $as == "junit" then junit
-elif $as == "gradescope" then gradescope | tojson
-elif $as == "feedback" then feedback
-elif $as == "row" then row
+
+# Several formats in one go: each line behind the name of its format and a tab.
+def lines($format): split("\n")[] | "\($format)\t\(.)";
+
+(([student] + map(if .state == "not-graded" then "" else .points end) + [total // ""] | csv + "\r") | lines("csv")),
+(junit | lines("xml")),
+(feedback | lines("feedback")),
+(gradescope | tojson | lines("gradescope")),
+(row | lines("row")),
 # What is counted over the class: state and points of each chapter, and the tests that failed.
-elif $as == "counts" then
-  (.[] | [.chapter, .state, (.points // 0), .max_points] | @tsv),
-  (.[] | .chapter as $c | .tests[] | select(.status == "failed") | ["failed", $c, .name] | @tsv),
-  ["total", (total // -1), most] | @tsv
-else error("as \($as)?") end
+((.[] | [.chapter, .state, (.points // 0), .max_points]),
+ (.[] | .chapter as $c | .tests[] | select(.status == "failed") | ["failed", $c, .name]),
+ ["total", (total // -1), most]
+ | @tsv | lines("counts"))
