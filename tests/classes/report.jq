@@ -90,7 +90,7 @@ def row:
 
 
 # Several formats in one go: each line behind the name of its format and a tab.
-def lines($format): split("\n")[] | "\($format)\t\(.)";
+def lines($format): (if . == "" then "" else split("\n")[] end) | "\($format)\t\(.)";
 
 (([student] + map(if .state == "not-graded" then "" else .points end) + [total // ""] | csv + "\r") | lines("csv")),
 (junit | lines("xml")),
