@@ -41,11 +41,12 @@ collect() {
 
 # shown NAME: prints the name so that no byte of it can harm a terminal or a line.
 shown() {
-  local LC_ALL=C
-  case $1 in
-    *[[:cntrl:]]*) printf '%q\n' "$1" ;;
-    *) printf '%s\n' "$1" ;;
-  esac
+  if is_clean "$1"; then
+    printf '%s\n' "$1"
+  else
+    # As bytes: %q would take a broken letter for a whole one.
+    LC_ALL=C printf '%q\n' "$1"
+  fi
 }
 
 # is_clean NAME: may this name go into lists and reports? UTF-8, no control characters.
@@ -88,7 +89,9 @@ read_name() {
     STUDENT=${BASH_REMATCH[1]}_${BASH_REMATCH[3]}
     REST=${BASH_REMATCH[5]}
     # The platform numbers what is handed in again: 03-slug-1.c.
-    [[ $REST =~ ^(.+)-[0-9]+(\.c)$ ]] && REST=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
+    if [[ $REST =~ ^(.+)-[0-9]+(\.c)$ ]]; then
+      REST=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
+    fi
   fi
 }
 

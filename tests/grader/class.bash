@@ -85,8 +85,7 @@ grade_class() {
 # RFC 4180 says: quoted fields, doubled quotes, line ends within quotes, CRLF after each row.
 csv_row() {
   read_csv "$RESULTS/gradebook.csv" | awk -v RS='\x1e' -v FS='\x1f' -v OFS='|' -v who="$1" '
-    BEGIN { gsub(/\\\\/, "\\", who) }
-    $1 == who { $1 = $1; sub(/^[^|]*\|/, ""); print }'
+    $1 == who { for (i = 2; i <= NF; i++) printf "%s%s", $i, i < NF ? OFS : "\n" }'
 }
 
 # read_csv FILE: its records, each ended by \x1e, their fields by \x1f. Fails where it is no CSV.
