@@ -67,7 +67,7 @@ grade_compile() {
   # shellcheck disable=SC2016 # expanded inside
   script='cd "${1%/*}" && "$0" -std=c11 -Wall -Wextra -g -pthread -o "$2" "${1##*/}" && cat "$2"'
   "${SANDBOX_WORDS[@]}" -b "$source:$place" -r "$GRADE_RUN/compile" -o "$GRADE_RUN/program" \
-    -e "$GRADE_RUN/compiler" -f 8000 -k 8000 -c 20 -t 40 -M 1024 \
+    -e "$GRADE_RUN/compiler" -f 8000 -k 8000 -c 5 -t 40 -M 1024 \
     -- /bin/sh -c "$script" "$compiler" "$place" "$out" 2>"$GRADE_RUN/trouble" </dev/null || true
   chmod 755 "$GRADE_RUN/program"
   head -c 65536 "$GRADE_RUN/compiler" | clean >"$GRADE_RUN/warnings"

@@ -120,6 +120,10 @@ static void make_command(const struct box *box, struct words *words, int info_fd
     for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
         add_system(words, system[i]);
     add_all(words, fixed);
+    /* So that what is left running, if ever, can be told to be of this run. */
+    const char *mark = getenv("FORKLAB_RUN");
+    if (mark != NULL)
+        add_all(words, (const char *const[]){"--setenv", "FORKLAB_RUN", mark, NULL});
     for (int i = 0; i <= box->file_count; i++) {
         snprintf(number, sizeof number, "%d", FIRST_FILE + i);
         add_all(words,
