@@ -79,7 +79,7 @@ host_prepare() {
     # Into a folder of its own first: two classes may be graded from two machines.
     tar -C "$ROOT" --exclude=./build --exclude=./.git -cf - . |
       on_host "$i" "set -e; umask 077; mkdir -p .cache/forklab; new=\$(mktemp -d $place.XXXXXX)
-        cd \$new; tar -xf -; tests/lib/need.sh grade >&2; make --silent grader >&2; touch ready
+        cd \$new; tar -xf -; tests/lib/need.sh class >&2; make --silent grader >&2; touch ready
         cd; mv -T \$new $place 2>/dev/null || { test -e $place/ready && rm -rf \$new; }"
   fi
   job_script "\$HOME/$place" "\$HOME/$place/build" |
