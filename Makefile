@@ -95,6 +95,8 @@ diagrams: ## measure and draw every diagram anew
 
 bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
 	@BUILD=$(BUILD) tests/bench/bench.sh
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/bench/grading.sh
 
 soak: all $(BUILD)/tests/load ## a million clients for chapter 09
 	@BUILD=$(BUILD) tests/bench/soak.sh
