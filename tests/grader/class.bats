@@ -425,3 +425,23 @@ has_calls() {
   run --separate-stderr "$LAB_ROOT/tests/grading/class" --help
   assert_is 'exit status of --help' 0 "$status"
 }
+
+@test "make grade gives a generated class the same results twice, with the real grader" {
+  load ../lab/tree.bash
+  unset FORKLAB_SCRIPTS FORKLAB_CHECK
+  "$LAB_ROOT/tests/grader/make-class" "$CLASS/all" 6
+  local run
+  for run in first second; do
+    make_it --silent grade SUBMISSIONS="$CLASS/all" OUT="$RESULTS" CHAPTERS='01 03' JOBS=2
+    # make says 2 for every failure; misnamed files are one.
+    assert_regex "$output" '6 students, 12 submissions: [0-9]+ graded now, 0 known before'
+    assert_valid
+    refute_regex "$output" '[1-9][0-9]* not graded'
+    without_times "$BATS_TEST_TMPDIR/$run"
+    cp "$RESULTS/gradebook.csv" "$BATS_TEST_TMPDIR/$run.csv"
+    mv "$RESULTS" "$RESULTS.$run"
+  done
+  run diff -r "$BATS_TEST_TMPDIR/first" "$BATS_TEST_TMPDIR/second"
+  assert_is 'what differs' '' "$output"
+  assert_holds grep -qE ',10,' "$BATS_TEST_TMPDIR/first.csv"
+}
