@@ -34,12 +34,12 @@ hosts_begin() {
   # One connection for each host, which all that follows uses; a host that is gone is noticed
   # within some seconds. The sockets need a short path.
   SOCKETS=$(mktemp -d "${TMPDIR:-/tmp}/grade.XXXXXX")
-  cat >"$WORK/ssh" <<-END
+  cat >"$SOCKETS/ssh" <<-END
 	#!/bin/sh
 	exec ${GRADE_SSH:-ssh} -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=3 \
 	  -o ServerAliveCountMax=3 -o ControlMaster=auto -o ControlPersist=60 -o ControlPath=$SOCKETS/%C "\$@"
 	END
-  chmod +x "$WORK/ssh"
+  chmod +x "$SOCKETS/ssh"
   local pids=()
   for i in "${!HOSTS_ALL[@]}"; do
     host_prepare "$i" >"$WORK/host.$i" 2>"$WORK/host.$i.err" &
@@ -64,7 +64,7 @@ on_host() {
   local i=$1
   shift
   # shellcheck disable=SC2086 # none or two words
-  "$WORK/ssh" ${HOSTS_SSH[i]} "${HOSTS_ALL[i]}" "$@"
+  "$SOCKETS/ssh" ${HOSTS_SSH[i]} "${HOSTS_ALL[i]}" "$@"
 }
 
 # host_prepare I: the lab is there, compiled; the run's folder and its job are there. Prints, last,
@@ -93,7 +93,7 @@ hosts_write() {
     if [[ ${HOSTS_ALL[i]} == : ]]; then
       printf '%s/:\n' "${HOSTS_JOBS[i]}"
     else
-      printf '%s/%s %s %s\n' "${HOSTS_JOBS[i]}" "$WORK/ssh" "${HOSTS_SSH[i]}" "${HOSTS_ALL[i]}"
+      printf '%s/%s %s %s\n' "${HOSTS_JOBS[i]}" "$SOCKETS/ssh" "${HOSTS_SSH[i]}" "${HOSTS_ALL[i]}"
     fi
   done | sed 's/  */ /g' | put "$WORK/logins"
 }
@@ -128,7 +128,7 @@ hosts_end() {
     [[ ${HOSTS_ALL[i]} != : ]] || continue
     [[ -z ${HOSTS_UP[i]-} ]] || on_host "$i" "rm -rf $RUN" </dev/null >/dev/null 2>&1 || true
     # shellcheck disable=SC2086 # none or two words
-    "$WORK/ssh" ${HOSTS_SSH[i]} -O exit "${HOSTS_ALL[i]}" </dev/null >/dev/null 2>&1 || true
+    "$SOCKETS/ssh" ${HOSTS_SSH[i]} -O exit "${HOSTS_ALL[i]}" </dev/null >/dev/null 2>&1 || true
   done
   rm -rf "$SOCKETS"
 }
