@@ -127,6 +127,7 @@ grade_on_hosts() {
   without_times "$BATS_TEST_TMPDIR/there"
   run diff -r "$BATS_TEST_TMPDIR/here" "$BATS_TEST_TMPDIR/there"
   assert_is 'what differs' '' "$output"
+  assert_is 'exit status of diff' 0 "$status"
   assert_is 'hosts that graded' $'a\nb' "$(cut -d' ' -f1 "$STAND_IN/hosts" | sort -u)"
   assert_is 'submissions graded' 10 "$(wc -l <"$STAND_IN/hosts")"
   assert_is 'what is left of the run on the hosts' '' "$(find "$PLACE"/home-* -maxdepth 1 -name 'forklab-grade-*')"
@@ -164,7 +165,7 @@ has_host_calls() {
   printf '%s\n' '2/192.0.2.1:2222' '2/192.0.2.3:2222' >"$PLACE/hosts"
   mkfifo "$STAND_IN/never"
   start class ip netns exec "$SPACE-main" "$LAB_ROOT/tests/grading/class" --out "$RESULTS" --hosts "$PLACE/hosts" "$CLASS"
-  DEADLINE=90
+  DEADLINE=180
   wait_until 'host a has begun' has_host_calls a 2
   wait_until 'host b has begun' has_host_calls b 2
   # Its cable is cut: no connection is closed, nothing answers any more.
