@@ -79,6 +79,15 @@ progress: ## which of my exercises pass
 	@$(MAKE) --no-print-directory --silent grader
 	@FORKLAB_BUILD=$(BUILD) tests/grading/progress
 
+grade: ## grade a class: SUBMISSIONS=dir, and OUT=dir JOBS=n HOSTS=file
+	@tests/lib/need.sh class
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/class
+
+gradescope: ## the autograder that Gradescope takes (CHAPTERS="03": only these)
+	@tests/lib/need.sh class
+	@FORKLAB_BUILD=$(BUILD) tests/grading/gradescope/make.sh
+
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
@@ -86,6 +95,8 @@ diagrams: ## measure and draw every diagram anew
 
 bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
 	@BUILD=$(BUILD) tests/bench/bench.sh
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/bench/grading.sh
 
 soak: all $(BUILD)/tests/load ## a million clients for chapter 09
 	@BUILD=$(BUILD) tests/bench/soak.sh
@@ -123,7 +134,7 @@ grader: $(forkscope) $(BUILD)/tests/sandbox $(BUILD)/tests/clients # what the gr
 
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client progress exercises diagrams bench soak help clean grader programs
+.PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs
 .PHONY: $(foreach word,run watch diff check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|test|diagrams
+# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|class|test|diagrams
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -27,12 +27,21 @@ grade=(
   'command bwrap' bubblewrap
   'command ip' iproute2
 )
+class=(
+  "${grade[@]}"
+  'command parallel' parallel
+  'command bsdtar' libarchive-tools
+  'command rsync' rsync
+  'command ssh' openssh-client
+  'command zip' zip
+)
 test=(
   "${diagrams[@]}"
-  "${grade[@]}"
+  "${class[@]}"
   'library bats-support' bats-support
   'library bats-assert' bats-assert
-  'command parallel' parallel
+  'command sshd' openssh-server
+  'command xmllint' libxml2-utils
   'command ss' iproute2
   'command lsof' lsof
   'command git' git
@@ -57,11 +66,12 @@ is_there() {
 case ${1:-} in
   tour) list=("${tour[@]}") ;;
   grade) list=("${grade[@]}") ;;
+  class) list=("${class[@]}") ;;
   diagrams) list=("${diagrams[@]}") ;;
   predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|predict|grade|test|diagrams\n' >&2
+    printf 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams\n' >&2
     exit 2
     ;;
 esac
