@@ -453,7 +453,8 @@ static int on_signal(struct tracer *t, struct task *task, const struct event *e,
         return push_handler(t, task, name, err);
     bool ignored = (set.ignored & bit) != 0;
     /* An untraced process would not even wake for these. */
-    if ((ignored || ignored_by_default(e->signal)) && e->signal == SIGCHLD)
+    if ((ignored || ignored_by_default(e->signal)) &&
+        (e->signal == SIGCHLD || e->signal == SIGCONT))
         return 0;
     if (e->signal == SIGSTOP || e->signal == SIGTSTP || e->signal == SIGTTIN ||
         e->signal == SIGTTOU)
