@@ -150,6 +150,28 @@ static bool shown(const struct tracer *t, const struct task *task, int64_t resul
     return true;
 }
 
+/*
+ * Is it a library's own affair: the signals that system() and posix_spawn() set, files that are
+ * read on the way, the folders of PATH where a program is not? Asked where the thread stands.
+ */
+static bool own_affair(struct tracer *t, const struct task *task, int64_t result)
+{
+    bool direct =
+        task->at.count > 0 && (task->at.frames[0].file != -1 || task->at.frames[0].signal);
+
+    if (direct)
+        return false;
+    if (task->call.number == SYS_execve && result == -ENOENT && task->at.count > 0 &&
+        strcmp(task->at.frames[0].function, "execve") != 0) {
+        tracer_note(t,
+                    "%s looks for the program in every folder of PATH; where it is not, that "
+                    "is no step",
+                    task->at.frames[0].function);
+        return true;
+    }
+    return task->call.number == SYS_rt_sigaction;
+}
+
 /* Timers of the process that end a wait. */
 static void watch_timers(struct tracer *t, struct task *task, int64_t result)
 {
@@ -210,6 +232,8 @@ static int on_exit_of_call(struct tracer *t, struct task *task, const struct eve
     if (!shown(t, task, e->result))
         return 0;
     act_stand(t, task);
+    if (own_affair(t, task, e->result))
+        return 0;
     if (told_step(t, task, e->result, err) == -1)
         return -1;
     if (task->call.creates && e->result > 0 && t->options->order == ORDER_CHILD_FIRST)

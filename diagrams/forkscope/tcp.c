@@ -1,5 +1,6 @@
 /* tcp.c - sock_diag(7) questions and answers, carried by libmnl. */
 #include "tcp.h"
+#include "tcpinfo.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,6 +59,13 @@ static int add_socket(const struct nlmsghdr *header, void *data)
     s->receive = msg->idiag_rqueue;
     s->send = msg->idiag_wqueue;
     s->inode = msg->idiag_inode;
+    const struct nlattr *attribute;
+    mnl_attr_for_each(attribute, header, sizeof *msg)
+    {
+        if (mnl_attr_get_type(attribute) == INET_DIAG_INFO)
+            s->counted = tcpinfo_bytes(mnl_attr_get_payload(attribute),
+                                       mnl_attr_get_payload_len(attribute), &s->sent, &s->received);
+    }
     return MNL_CB_OK;
 }
 
@@ -234,6 +242,7 @@ int tcp_find(struct tcp_channel *channel, const struct tcp_socket *key, struct t
     struct inet_diag_req_v2 request = {
         .sdiag_family = (uint8_t)key->family,
         .sdiag_protocol = IPPROTO_TCP,
+        .idiag_ext = 1 << (INET_DIAG_INFO - 1),
         .idiag_states = ~0U,
         .id = {.idiag_sport = htons(key->port),
                .idiag_dport = htons(key->peer_port),
