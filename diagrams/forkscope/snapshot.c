@@ -191,6 +191,13 @@ static void add_descriptor(struct process *p, int fd, size_t object)
     p->descriptors[p->descriptor_count++] = (struct descriptor){fd, (int)object};
 }
 
+static int by_fd(const void *a, const void *b)
+{
+    const struct descriptor *x = a, *y = b;
+
+    return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
 /* Read the descriptors of one process. Returns 0, or -1 with err filled when not permitted. */
 static int read_descriptors(struct work *w, struct process *p, struct error *err)
 {
@@ -228,6 +235,9 @@ static int read_descriptors(struct work *w, struct process *p, struct error *err
     for (size_t i = 0; i < list.count; i++)
         add_descriptor(p, list.items[i].fd, object_of(w, p->pid, &list.items[i]));
     free(list.items);
+    /* Of 0 to 2 some may be inherited and others not. */
+    if (p->descriptor_count > 0)
+        qsort(p->descriptors, p->descriptor_count, sizeof *p->descriptors, by_fd);
     for (size_t i = 0; i < p->descriptor_count; i++)
         w->out->objects[p->descriptors[i].object].refs++;
     return 0;

@@ -41,6 +41,16 @@ void tcp_close(struct tcp_channel *channel)
     free(channel);
 }
 
+static int add_counts(const struct nlattr *attribute, void *data)
+{
+    struct tcp_socket *s = data;
+
+    if (mnl_attr_get_type(attribute) == INET_DIAG_INFO)
+        s->counted = tcpinfo_bytes(mnl_attr_get_payload(attribute),
+                                   mnl_attr_get_payload_len(attribute), &s->sent, &s->received);
+    return MNL_CB_OK;
+}
+
 static int add_socket(const struct nlmsghdr *header, void *data)
 {
     struct tcp_list *list = data;
@@ -59,14 +69,8 @@ static int add_socket(const struct nlmsghdr *header, void *data)
     s->receive = msg->idiag_rqueue;
     s->send = msg->idiag_wqueue;
     s->inode = msg->idiag_inode;
-    const struct nlattr *attribute;
-    mnl_attr_for_each(attribute, header, sizeof *msg)
-    {
-        if (mnl_attr_get_type(attribute) == INET_DIAG_INFO)
-            s->counted = tcpinfo_bytes(mnl_attr_get_payload(attribute),
-                                       mnl_attr_get_payload_len(attribute), &s->sent, &s->received);
-    }
-    return MNL_CB_OK;
+    return mnl_attr_parse(header, sizeof *msg, add_counts, s) == MNL_CB_ERROR ? MNL_CB_ERROR
+                                                                              : MNL_CB_OK;
 }
 
 /* Send one question and append every answer to `list`. Returns 0, or -1 with errno set. */

@@ -8,6 +8,7 @@
  *   trace.c     begins, goes on until nothing can happen any more, ends
  *   schedule.c  who runs next; run until it waits
  *   act.c       what an event of a thread means: steps
+ *   signals.c   the same, for signals and their handlers
  *   look.c      the snapshot of a step, and writing it
  *   play.c      what the scenario does when everything is at rest
  */
@@ -151,8 +152,17 @@ int act_blocked(struct tracer *t, struct task *task, struct error *err);
 int act_born(struct tracer *t, struct task *task, struct error *err);
 /* Unwind: where does the thread stand? */
 void act_stand(struct tracer *t, struct task *task);
+/* Its call has returned this: a step. */
+int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err);
 /* Has a caught signal come that interrupts the call of a stopped thread? */
 bool act_interrupted(const struct task *task);
+
+/* ---- signals.c: as act, for these kinds of event ---- */
+
+int act_signal(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+int act_stopped(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+/* A handler has returned: rt_sigreturn is done. */
+int act_return(struct tracer *t, struct task *task, struct error *err);
 
 /* ---- look.c ---- */
 
