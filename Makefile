@@ -114,7 +114,7 @@ run-% watch-% diff-% check-% predict-% hint-% reset-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
-	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson
+	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson -ldw
 
 $(BUILD)/objects/%.o: diagrams/%.c
 	@mkdir -p $(@D)
@@ -132,9 +132,18 @@ $(BUILD)/tests/sandbox: $(wildcard tests/grading/sandbox/*.[ch])
 
 grader: $(forkscope) $(BUILD)/tests/sandbox $(BUILD)/tests/clients # what the grading scripts use
 
+# The servers as the tracer needs them: with lines, and not optimised. build/traced/03-naive-fork/server
+traced := $(patsubst chapters/%.c,$(BUILD)/traced/%,$(wildcard chapters/*/server.c))
+
+$(BUILD)/traced/%: chapters/%.c
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -g -O0 -o $@ $<
+
+traced: $(traced)
+
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs
+.PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
 .PHONY: $(foreach word,run watch diff check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
