@@ -3,6 +3,7 @@
 #include "judge.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,12 @@ void findings_make(struct trace *trace)
     judge_handlers(trace, &evidence);
     judge_failures(trace, &evidence);
     evidence_free(&evidence);
+    for (size_t i = 0; i < trace->finding_count; i++) {
+        /* Names of files and functions are the program's: they may hold anything. */
+        char clean[sizeof trace->findings[i].text];
+        text_copy(clean, sizeof clean, trace->findings[i].text);
+        snprintf(trace->findings[i].text, sizeof trace->findings[i].text, "%s", clean);
+    }
     if (trace->finding_count > 1)
         qsort(trace->findings, trace->finding_count, sizeof *trace->findings, in_order);
 }
@@ -144,6 +151,28 @@ int findings_print(FILE *out, const struct trace *trace, const struct table_styl
         fputs(f->step_count > 0 ? ")\n" : "\n", out);
     }
     if (fflush(out) == EOF || ferror(out))
+        return fail(err, "write: %s", strerror(errno));
+    return 0;
+}
+
+int findings_write(FILE *out, const struct trace *trace, struct error *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < trace->finding_count && result != -1; i++) {
+        const struct finding *f = &trace->findings[i];
+        bool placed = f->file >= 0 && (size_t)f->file < trace->file_count;
+        json_t *steps = json_array();
+        for (size_t k = 0; k < f->step_count; k++)
+            json_array_append_new(steps, json_integer((json_int_t)f->steps[k]));
+        json_t *json = json_pack("{ss ss ss? si ss so}", "kind", f->kind, "who", f->who, "file",
+                                 placed ? trace->files[f->file].name : NULL, "line", f->line,
+                                 "text", f->text, "steps", steps);
+        result = json_dumpf(json, out, JSON_COMPACT);
+        json_decref(json);
+        fputc('\n', out);
+    }
+    if (result == -1 || fflush(out) == EOF || ferror(out))
         return fail(err, "write: %s", strerror(errno));
     return 0;
 }

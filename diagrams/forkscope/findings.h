@@ -45,4 +45,10 @@ void findings_make(struct trace *trace);
 int findings_print(FILE *out, const struct trace *trace, const struct table_style *style,
                    struct error *err);
 
+/*
+ * The same as JSON lines: {"kind": "descriptor-leaked", "who": "C1", "file": "server.c", "line": 105,
+ * "text": "...", "steps": [14, 31]}; "file" is null where there is no line.
+ */
+int findings_write(FILE *out, const struct trace *trace, struct error *err);
+
 #endif

@@ -140,20 +140,19 @@ static void judge_errno(struct trace *trace, long at)
 {
     const struct step *step = &trace->steps[at];
 
-    if (step->kind != STEP_RETURN || returned_into_a_wait(trace, at))
+    const struct frame *where = user_frame(&step->chain);
+
+    if (step->kind != STEP_RETURN || step->errno_to[0] == '\0' || where == NULL ||
+        returned_into_a_wait(trace, at))
         return;
-    for (size_t i = 0; i < step->note_count; i++) {
-        const struct frame *where = user_frame(&step->chain);
-        if (strncmp(step->notes[i], "errno was ", 10) != 0 || where == NULL)
-            continue;
-        struct finding *f = known(trace, "errno-changed", where);
-        if (f == NULL) {
-            f = finding_add(trace, "errno-changed", step->who, where);
-            finding_say(f, "the handler %s changes errno: %s", where->function, step->notes[i]);
-        }
-        if (f->step_count < EVIDENCE)
-            finding_step(f, trace, at);
+    struct finding *f = known(trace, "errno-changed", where);
+    if (f == NULL) {
+        f = finding_add(trace, "errno-changed", step->who, where);
+        finding_say(f, "the handler %s leaves errno changed: it was %s and is %s", where->function,
+                    step->errno_from, step->errno_to);
     }
+    if (f->step_count < EVIDENCE)
+        finding_step(f, trace, at);
 }
 
 void judge_handlers(struct trace *trace, const struct evidence *e)

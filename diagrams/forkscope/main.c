@@ -1,5 +1,6 @@
 /* main.c - the command line. Every error ends here, in one line. */
 #include "draw.h"
+#include "findings.h"
 #include "record.h"
 #include "run.h"
 #include "settle.h"
@@ -26,6 +27,7 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "                     [--shared-network] [--deadline SECONDS]\n"
                             "                     -- PROGRAM [ARG...]\n"
                             "       forkscope draw [-o DIR] [--dot-only] FILE\n"
+                            "       forkscope findings [--json] FILE\n"
                             "       forkscope --help | --version\n";
 
 static const char help[] =
@@ -53,6 +55,8 @@ static const char help[] =
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
     "                     no SVG, so that Graphviz is not needed\n"
+    "findings  what went wrong in a trace, one line each, with its line and its steps\n"
+    "            --json   one line of JSON each instead\n"
     "\n"
     "A reference is a pair of process and descriptor, as /proc shows it. The kernel's own\n"
     "counters are another thing. Exit status: 0 done, 1 failed, 2 usage.\n";
@@ -296,6 +300,38 @@ static int command_draw(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
+static int command_findings(int argc, char *argv[])
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+    struct table_style style = terminal_style();
+    struct trace trace = {0};
+    bool json = false;
+    struct error err;
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option != 'j')
+            return misused();
+        json = true;
+    }
+    if (argc - optind != 1)
+        return misused();
+    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
+    if (in == NULL) {
+        fail(&err, "%s: %s", argv[optind], strerror(errno));
+        return failed(&err);
+    }
+    int result = trace_read(in, argv[optind], &trace, &err);
+    if (result == 0) {
+        findings_make(&trace);
+        result = json ? findings_write(stdout, &trace, &err)
+                      : findings_print(stdout, &trace, &style, &err);
+    }
+    trace_free(&trace);
+    if (in != stdin)
+        fclose(in);
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
 int main(int argc, char *argv[])
 {
     static const struct {
@@ -304,7 +340,8 @@ int main(int argc, char *argv[])
     } commands[] = {{"snapshot", command_snapshot},
                     {"watch", command_watch},
                     {"run", command_run},
-                    {"draw", command_draw}};
+                    {"draw", command_draw},
+                    {"findings", command_findings}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))
