@@ -7,8 +7,7 @@
 /* Calls in which a process has nothing to do: a zombie of its own that stays now, stays. */
 static bool is_idle(const char *name)
 {
-    static const char *const calls[] = {"pause",     "sigsuspend",      "rt_sigsuspend",
-                                        "nanosleep", "clock_nanosleep", NULL};
+    static const char *const calls[] = {"pause", "sigsuspend", "sigwait", "sleep", NULL};
 
     for (const char *const *call = calls; *call != NULL; call++)
         if (strcmp(name, *call) == 0)
