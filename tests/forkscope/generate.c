@@ -40,6 +40,11 @@ static void line(int depth, const char *format, int a, int b)
     putchar('\n');
 }
 
+static void plain_line(int depth, const char *text)
+{
+    printf("%*s%s\n", 4 * (depth + 1), "", text);
+}
+
 static int lowest_free(const struct process *p, int from)
 {
     while (from < DESCRIPTORS && p->open[from] != NOTHING)
@@ -50,7 +55,7 @@ static int lowest_free(const struct process *p, int from)
 /* A descriptor above 2 that is open, or `instead`. */
 static int any_open(const struct process *p, int instead)
 {
-    int list[DESCRIPTORS], count = 0;
+    int list[DESCRIPTORS] = {0}, count = 0;
 
     for (int fd = 3; fd < DESCRIPTORS; fd++)
         if (p->open[fd] != NOTHING)
@@ -86,11 +91,11 @@ static void read_byte(const struct process *p, int depth)
         }
 }
 
-static void two(struct process *p, int depth, const char *format, enum what first, enum what second)
+static void two(struct process *p, int depth, const char *text, enum what first, enum what second)
 {
     if (count_open(p) > DESCRIPTORS / 2)
         return;
-    line(depth, format, 0, 0);
+    plain_line(depth, text);
     p->open[lowest_free(p, 0)] = first;
     p->open[lowest_free(p, 0)] = second;
 }
@@ -105,10 +110,10 @@ static void fork_child(struct process *p, int depth)
         return;
     processes++;
     child.children = 0;
-    line(depth, "if (fork() == 0) {", 0, 0);
+    plain_line(depth, "if (fork() == 0) {");
     statements(&child, depth + 1, 1 + chance(5));
     line(depth + 1, "_exit(%d);", chance(4), 0);
-    line(depth, "}", 0, 0);
+    plain_line(depth, "}");
     p->children++;
 }
 
@@ -159,7 +164,7 @@ static void statements(struct process *p, int depth, int count)
         } else if (kind < 16) {
             duplicate(p, depth);
         } else if (kind < 17) {
-            line(depth, "(void)!open(\"/dev/null\", O_RDWR);", 0, 0);
+            plain_line(depth, "(void)!open(\"/dev/null\", O_RDWR);");
             p->open[lowest_free(p, 0)] = PLAIN_FILE;
         } else if (kind < 18) {
             write_byte(p, depth);
@@ -167,9 +172,9 @@ static void statements(struct process *p, int depth, int count)
             if (chance(3) == 0)
                 read_byte(p, depth);
         } else if (kind < 20) {
-            line(depth, "waitpid(-1, NULL, WNOHANG);", 0, 0);
+            plain_line(depth, "waitpid(-1, NULL, WNOHANG);");
         } else if (p->children > 0 || chance(6) == 0) {
-            line(depth, "wait(NULL);", 0, 0);
+            plain_line(depth, "wait(NULL);");
             p->children -= p->children > 0;
         }
     }
