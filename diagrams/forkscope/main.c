@@ -7,6 +7,7 @@
 #include "snapshot.h"
 #include "table.h"
 #include "target.h"
+#include "trace.h"
 #include "watch.h"
 #include "dot.h"
 
@@ -300,6 +301,77 @@ static int command_draw(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
+/* A whole number above 0, and nothing behind it. */
+static bool read_count(const char *text, size_t *count)
+{
+    char *end;
+
+    *count = strtoul(text, &end, 10);
+    return isdigit((unsigned char)text[0]) && *end == '\0' && *count > 0;
+}
+
+static bool read_order(const char *text, struct trace_options *options)
+{
+    char *end;
+
+    if (strcmp(text, "parent-first") == 0) {
+        options->order = ORDER_PARENT_FIRST;
+        return true;
+    }
+    if (strcmp(text, "child-first") == 0) {
+        options->order = ORDER_CHILD_FIRST;
+        return true;
+    }
+    options->order = ORDER_RANDOM;
+    if (strncmp(text, "random=", 7) != 0 || !isdigit((unsigned char)text[7]))
+        return false;
+    options->seed = strtoull(text + 7, &end, 10);
+    return *end == '\0';
+}
+
+static int command_trace(int argc, char *argv[])
+{
+    static const struct option options[] = {{"order", required_argument, NULL, 'r'},
+                                            {"max-steps", required_argument, NULL, 'm'},
+                                            {"deadline", required_argument, NULL, 'd'},
+                                            {"shared-network", no_argument, NULL, 'n'},
+                                            {0}};
+    const char *path = NULL, *no_color = getenv("NO_COLOR");
+    struct error err;
+    struct trace_options trace = {.out = stdout,
+                                  .progress = stderr,
+                                  .max_steps = 2000,
+                                  .deadline = 120,
+                                  .colour = isatty(STDERR_FILENO) &&
+                                            (no_color == NULL || no_color[0] == '\0')};
+
+    for (int option; (option = getopt_long(argc, argv, "+s:o:", options, NULL)) != -1;) {
+        if (option == 's')
+            trace.scenario = optarg;
+        else if (option == 'o')
+            path = optarg;
+        else if (option == 'n')
+            trace.shared_network = true;
+        else if ((option == 'r' && read_order(optarg, &trace)) ||
+                 (option == 'm' && read_count(optarg, &trace.max_steps)) ||
+                 (option == 'd' && read_seconds(optarg, &trace.deadline)))
+            continue;
+        else
+            return misused();
+    }
+    if (argc - optind < 1)
+        return misused();
+    trace.argv = argv + optind;
+    if (path != NULL && (trace.out = fopen(path, "we")) == NULL) {
+        fail(&err, "%s: %s", path, strerror(errno));
+        return failed(&err);
+    }
+    int result = trace_program(&trace, &err);
+    if (path != NULL && fclose(trace.out) == EOF && result == 0)
+        result = fail(&err, "%s: %s", path, strerror(errno));
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
 static int command_findings(int argc, char *argv[])
 {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
@@ -337,11 +409,9 @@ int main(int argc, char *argv[])
     static const struct {
         const char *name;
         int (*run)(int argc, char *argv[]);
-    } commands[] = {{"snapshot", command_snapshot},
-                    {"watch", command_watch},
-                    {"run", command_run},
-                    {"draw", command_draw},
-                    {"findings", command_findings}};
+    } commands[] = {{"snapshot", command_snapshot}, {"watch", command_watch},
+                    {"run", command_run},           {"draw", command_draw},
+                    {"trace", command_trace},       {"findings", command_findings}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))

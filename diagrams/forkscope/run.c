@@ -249,7 +249,7 @@ int run_scenario(const struct run_options *options, struct error *err)
     r.history = history_new();
     r.output = -1;
     r.tcp = tcp_open(err);
-    r.program = r.tcp == NULL ? -1 : launch_program(options->argv, &r.output, err);
+    r.program = r.tcp == NULL ? -1 : launch_program(options->argv, NULL, &r.output, err);
     if (r.program == -1)
         result = -1;
     else
