@@ -17,13 +17,27 @@ static bool is_idle(const char *name)
 
 enum fate { FATE_NONE, FATE_NEVER_REAPED, FATE_WHILE_IDLE, FATE_LOST };
 
+/* It waits without end, and no SIGCHLD is on its way to it. */
+static bool idles(const struct evidence *e, int life, long rest, bool for_a_time)
+{
+    const struct snapshot *now = &e->trace->steps[rest].now;
+    int index = process_at(now, e->lives[life].name);
+
+    if (index < 0 || !rests_in(e, life, rest, is_idle) ||
+        strstr(now->processes[index].pending, "SIGCHLD") != NULL)
+        return false;
+    /* "poll(100 ms)": it looks around soon, which may be its way to find ended children. */
+    return for_a_time || strstr(now->processes[index].doing, " ms)") == NULL;
+}
+
 /* The first moment of rest that shows the zombie, its parent idle; or NEVER. */
 static long idle_zombie(const struct evidence *e, const struct life *child)
 {
     for (size_t i = 0; child->ended != NEVER && i < e->rest_count; i++) {
         long rest = e->rests[i];
         if (rest >= child->ended && (child->reaped == NEVER || rest < child->reaped) &&
-            lives_at(&e->lives[child->parent], rest) && rests_in(e, child->parent, rest, is_idle))
+            lives_at(&e->lives[child->parent], rest) &&
+            idles(e, child->parent, rest, e->lives[child->parent].waits == 0))
             return rest;
     }
     return NEVER;
