@@ -89,7 +89,7 @@ bool act_interrupted(const struct task *task)
     return false;
 }
 
-static void push_handler(struct task *task, const char *signal, const char *name)
+static void push_handler(struct task *task, const char *signal, const char *name, size_t step)
 {
     struct handler *h;
 
@@ -100,6 +100,7 @@ static void push_handler(struct task *task, const char *signal, const char *name
     h->in_call = task->in_call && task->interrupted;
     h->call = task->call;
     h->errno_before = errno_of(task);
+    h->step = step;
 }
 
 static int act_signal(struct tracer *t, struct task *task, const struct event *event,
@@ -126,48 +127,61 @@ static int act_signal(struct tracer *t, struct task *task, const struct event *e
         source_name(task->image->source, task->actions[event->signal], handler, sizeof handler);
     if (look_step(t, STEP_SIGNAL, task->name, task, name, handler, NULL, err) == -1)
         return -1;
-    push_handler(task, name, handler);
+    push_handler(task, name, handler, t->trace.step_count - 1);
     task->in_call = false;
     task->interrupted = false;
     return 0;
 }
 
-/* The handler is about to return: what has it left behind? Its own line is that of its last step. */
+static int signal_number(const char *name)
+{
+    char text[16];
+
+    for (int signal = 1; signal <= 64; signal++) {
+        call_signal_name(signal, text, sizeof text);
+        if (strcmp(text, name) == 0)
+            return signal;
+    }
+    return 0;
+}
+
+/*
+ * The handler is about to return. Its frame has gone already: it is put back by its address, on
+ * top of what it interrupted, which the step that delivered the signal knows.
+ */
+static void stand_in_handler(struct tracer *t, struct task *task, const struct handler *h)
+{
+    const struct chain *below = &t->trace.steps[h->step].chain;
+    const struct frame *own =
+        task->image->source == NULL
+            ? NULL
+            : source_frame(task->image->source, &t->trace, task->actions[signal_number(h->signal)]);
+    struct chain chain = {.frames = zeroed(below->count + 2, sizeof *chain.frames)};
+
+    if (own != NULL && own->file >= 0)
+        chain.frames[chain.count++] = *own;
+    snprintf(chain.frames[chain.count].function, sizeof chain.frames->function, "%s", h->signal);
+    chain.frames[chain.count].file = -1;
+    chain.frames[chain.count++].signal = true;
+    if (below->count > 0)
+        memcpy(chain.frames + chain.count, below->frames, below->count * sizeof *below->frames);
+    chain.count += below->count;
+    free(task->at.frames);
+    task->at = chain;
+}
+
 static int act_return(struct tracer *t, struct task *task, struct error *err)
 {
-    struct handler *h = &task->handlers[task->handler_count - 1];
+    struct handler h = task->handlers[task->handler_count - 1];
     int now = errno_of(task);
-    char call[128];
 
-    /* In the trampoline: the handler's frame has gone, so it is put back by its name. */
     task->in_call = false;
-    act_stand(t, task);
-    task->handler_count = task->handler_count > 0 ? task->handler_count : 1;
-    h = &task->handlers[task->handler_count - 1];
-    if (task->actions[0] != 0 || h->name[0] != '\0') {
-        struct chain with = {0};
-        int signal = 0;
-        for (int i = 1; i <= 64; i++) {
-            char name[16];
-            call_signal_name(i, name, sizeof name);
-            if (strcmp(name, h->signal) == 0)
-                signal = i;
-        }
-        const struct frame *f = source_frame(task->image->source, &t->trace, task->actions[signal]);
-        with.frames = zeroed(task->at.count + 1, sizeof *with.frames);
-        if (f != NULL && f->file >= 0)
-            with.frames[with.count++] = *f;
-        memcpy(with.frames + with.count, task->at.frames, task->at.count * sizeof *with.frames);
-        with.count += task->at.count;
-        free(task->at.frames);
-        task->at = with;
-    }
-    snprintf(call, sizeof call, "%s", h->signal);
-    if (look_step(t, STEP_RETURN, task->name, task, call, h->name, NULL, err) == -1)
+    stand_in_handler(t, task, &h);
+    if (look_step(t, STEP_RETURN, task->name, task, h.signal, h.name, NULL, err) == -1)
         return -1;
-    struct step *step = &t->trace.steps[t->step_count - 1];
-    if (now >= 0 && h->errno_before >= 0 && now != h->errno_before) {
-        call_errno_name(h->errno_before, step->errno_from, sizeof step->errno_from);
+    struct step *step = &t->trace.steps[t->trace.step_count - 1];
+    if (step->kind == STEP_RETURN && now >= 0 && h.errno_before >= 0 && now != h.errno_before) {
+        call_errno_name(h.errno_before, step->errno_from, sizeof step->errno_from);
         call_errno_name(now, step->errno_to, sizeof step->errno_to);
     }
     return 0;
@@ -347,10 +361,6 @@ static int act_fork(struct tracer *t, struct task *task, const struct event *eve
     if (child->image != NULL)
         child->image->users++;
     memcpy(child->actions, task->actions, sizeof child->actions);
-    child->handlers = zeroed(task->handler_count + 1, sizeof *child->handlers);
-    /* grown() must find room as for its own count: copy one by one. */
-    free(child->handlers);
-    child->handlers = NULL;
     for (size_t i = 0; i < task->handler_count; i++) {
         child->handlers = grown(child->handlers, i, sizeof *child->handlers);
         child->handlers[i] = task->handlers[i];

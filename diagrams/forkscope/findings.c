@@ -10,6 +10,16 @@
 
 /* ---- for the judges ---- */
 
+struct finding *finding_known(struct trace *trace, const char *kind, const struct frame *where)
+{
+    for (size_t i = 0; i < trace->finding_count; i++) {
+        struct finding *f = &trace->findings[i];
+        if (strcmp(f->kind, kind) == 0 && f->file == where->file && f->line == where->line)
+            return f;
+    }
+    return NULL;
+}
+
 struct finding *finding_add(struct trace *trace, const char *kind, const char *who,
                             const struct frame *where)
 {

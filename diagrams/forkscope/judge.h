@@ -8,6 +8,9 @@
 
 #include "evidence.h"
 
+/* A finding of this kind and place that is there already, or NULL. */
+struct finding *finding_known(struct trace *trace, const char *kind, const struct frame *where);
+
 /* Begin a finding of this kind, about `who`, at `where` (NULL: no line). Its text is empty. */
 struct finding *finding_add(struct trace *trace, const char *kind, const char *who,
                             const struct frame *where);

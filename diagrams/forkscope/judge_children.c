@@ -174,8 +174,11 @@ static void judge_accept_loop(struct trace *trace, const struct evidence *e, int
         if ((step->kind != STEP_CALL && step->kind != STEP_BLOCK) ||
             strcmp(step->who, child->name) != 0 || !is_accept(called(step->call).name))
             continue;
-        struct finding *f =
-            finding_add(trace, "child-in-accept-loop", child->name, user_frame(&step->chain));
+        const struct frame *where = user_frame(&step->chain);
+        /* One mistake, however many children make it. */
+        if (where == NULL || finding_known(trace, "child-in-accept-loop", where) != NULL)
+            return;
+        struct finding *f = finding_add(trace, "child-in-accept-loop", child->name, where);
         finding_say(f,
                     "%s has served its client and accepts the next one: it is a child and should "
                     "have ended",

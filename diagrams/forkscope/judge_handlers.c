@@ -92,17 +92,6 @@ static void say_chain(struct finding *f, const struct chain *chain, int from, in
     }
 }
 
-/* A finding of this kind and place that is there already, or NULL. */
-static struct finding *known(struct trace *trace, const char *kind, const struct frame *where)
-{
-    for (size_t i = 0; i < trace->finding_count; i++) {
-        struct finding *f = &trace->findings[i];
-        if (strcmp(f->kind, kind) == 0 && f->file == where->file && f->line == where->line)
-            return f;
-    }
-    return NULL;
-}
-
 enum { EVIDENCE = 8 }; /* steps named for one finding */
 
 static void judge_unsafe(struct trace *trace, long at)
@@ -116,7 +105,7 @@ static void judge_unsafe(struct trace *trace, long at)
         interrupts_a_wait(chain, signal))
         return;
     const struct frame *where = &chain->frames[function + 1];
-    struct finding *f = known(trace, "unsafe-in-handler", where);
+    struct finding *f = finding_known(trace, "unsafe-in-handler", where);
     if (f == NULL) {
         f = finding_add(trace, "unsafe-in-handler", step->who, where);
         finding_say(f, "%s is called in a signal handler, which signal-safety(7) does not allow: ",
@@ -145,7 +134,7 @@ static void judge_errno(struct trace *trace, long at)
     if (step->kind != STEP_RETURN || step->errno_to[0] == '\0' || where == NULL ||
         returned_into_a_wait(trace, at))
         return;
-    struct finding *f = known(trace, "errno-changed", where);
+    struct finding *f = finding_known(trace, "errno-changed", where);
     if (f == NULL) {
         f = finding_add(trace, "errno-changed", step->who, where);
         finding_say(f, "the handler %s leaves errno changed: it was %s and is %s", where->function,

@@ -104,6 +104,79 @@ static bool is_moving(struct tracer *t, const struct snapshot *s)
     return false;
 }
 
+/* ---- files ---- */
+
+/*
+ * Sockets and pipes have a number of their own; of other files only kcmp(2) can tell, while both
+ * are open. So each step hands on which descriptor was which file: between two steps there is
+ * one call, and every other descriptor still refers to what it referred to.
+ */
+struct known_file {
+    pid_t pid;
+    int fd;
+    unsigned long long id;
+    char path[TEXT_SIZE];
+};
+
+/* The descriptor that this call has made or replaced, or -1. */
+static int changed_by(const struct task *task, enum step_kind kind, const char *result)
+{
+    static const char *const makers[] = {
+        "dup",      "open",           "creat",      "fcntl",        "eventfd",      "epoll_create",
+        "signalfd", "timerfd_create", "pidfd_open", "inotify_init", "memfd_create", NULL};
+
+    if (task == NULL || kind != STEP_CALL || result[0] == '-')
+        return -1;
+    if (strcmp(task->call.name, "dup2") == 0)
+        return (int)task->call.args[1];
+    for (const char *const *name = makers; *name != NULL; name++)
+        if (strcmp(task->call.name, *name) == 0)
+            return (int)strtol(result, NULL, 10);
+    return -1;
+}
+
+static unsigned long long known_id(const struct tracer *t, pid_t pid, int fd, const char *path)
+{
+    for (size_t i = 0; i < t->file_count; i++)
+        if (t->files[i].pid == pid && t->files[i].fd == fd && strcmp(t->files[i].path, path) == 0)
+            return t->files[i].id;
+    return 0;
+}
+
+/* Give each file the number it had before, in place of the inode that it has not. */
+static void identify_files(struct tracer *t, struct snapshot *s, const struct task *task,
+                           int changed)
+{
+    struct known_file *files = NULL;
+    size_t count = 0;
+
+    for (int turn = 0; turn < 2; turn++)
+        for (size_t i = 0; i < s->process_count; i++) {
+            const struct process *p = &s->processes[i];
+            for (size_t k = 0; k < p->descriptor_count; k++) {
+                const struct descriptor *d = &p->descriptors[k];
+                struct object *o = &s->objects[d->object];
+                if (o->kind != OBJECT_FILE)
+                    continue;
+                if (turn == 0 && o->inode == 0 &&
+                    !(task != NULL && p->pid == task->pid && d->fd == changed))
+                    o->inode = known_id(t, p->pid, d->fd, o->path);
+                if (turn == 0)
+                    continue;
+                if (o->inode == 0)
+                    o->inode = ++t->file_ids;
+                files = grown(files, count, sizeof *files);
+                files[count] = (struct known_file){.pid = p->pid, .fd = d->fd, .id = o->inode};
+                snprintf(files[count++].path, TEXT_SIZE, "%s", o->path);
+            }
+        }
+    free(t->files);
+    t->files = files;
+    t->file_count = count;
+}
+
+/* ---- a step ---- */
+
 static void pending_text(const struct task *task, char *text, size_t size)
 {
     struct proc_signals s;
@@ -220,6 +293,7 @@ int look_step(struct tracer *t, enum step_kind kind, const char *who, const stru
         return -1;
     }
     look_drain(t);
+    identify_files(t, &now, task, changed_by(task, kind, result));
     history_apply(t->history, &now, true);
     complete(t, &now, task);
     t->trace.steps = grown(t->trace.steps, t->trace.step_count, sizeof *t->trace.steps);

@@ -16,7 +16,7 @@ struct proc_stat {
     bool ending; /* it is inside exit(2), its descriptors may not be readable any more */
     unsigned threads;
     unsigned long cpu; /* clock ticks that it has computed, in and out of calls */
-    int exit_status; /* as waitpid(2) would give it; 0 unless proc_is_ours */
+    int exit_status;   /* as waitpid(2) would give it; 0 unless proc_is_ours */
 };
 
 /* Read /proc/PID/stat. Returns 0, or -1 with errno set. */

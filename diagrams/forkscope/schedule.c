@@ -53,8 +53,7 @@ static bool may_be_brief(const struct task *task)
 }
 
 /* Wait for what the thread does. time: it may also sleep as long as it likes. */
-static enum outcome await(struct tracer *t, const struct task *task, bool time,
-                          struct event *event)
+static enum outcome await(struct tracer *t, const struct task *task, bool time, struct event *event)
 {
     enum { SPINS = 30, BRIEF = 400 };
     unsigned long ticks = (unsigned long)sysconf(_SC_CLK_TCK), before = 0;
@@ -118,9 +117,8 @@ static void resume(struct task *task)
      * stop, or would sleep only for the rest of their time while the others were held, are
      * begun anew: time stands still for whoever is stopped.
      */
-    if (task->state == TASK_BLOCKED &&
-        (task->result == -EINTR || task->result == -RESTART_BLOCK) && !act_interrupted(task) &&
-        regs_get(task->tid, &regs) == 0)
+    if (task->state == TASK_BLOCKED && (task->result == -EINTR || task->result == -RESTART_BLOCK) &&
+        !act_interrupted(task) && regs_get(task->tid, &regs) == 0)
         (void)regs_call_again(task->tid, &regs, task->call.number, task->call.args[0]);
     task->state = TASK_HELD;
     event_resume(task->tid, RESUME_TO_CALL, task->signal);

@@ -270,6 +270,7 @@ static void release(struct tracer *t)
     }
     free(t->tasks);
     free(t->printed);
+    free(t->files);
     free(t->main_end.frames);
     trace_free(&t->trace);
     history_free(t->history);

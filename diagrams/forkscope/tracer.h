@@ -50,6 +50,7 @@ struct handler {
     bool in_call;
     struct call call;
     int errno_before;
+    size_t step; /* that delivered it, as an index into trace.steps: whose chain it interrupted */
 };
 
 struct task {
@@ -109,6 +110,9 @@ struct tracer {
     double started;
     struct moment *moments; /* that the scenario waits for, see play.c */
     size_t moment_count;
+    struct known_file *files; /* descriptors of files at the last step, see look.c */
+    size_t file_count;
+    unsigned long long file_ids;
     struct chain main_end; /* where main returns */
     bool over;             /* a limit is reached, or we are to end */
 };

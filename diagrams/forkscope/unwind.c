@@ -39,8 +39,9 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *data, void **found)
 static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *result, void *data)
 {
     (void)dwfl, (void)data;
-    if (address >= thread.stack_from &&
-        address + sizeof *result <= thread.stack_from + thread.stack_size) {
+    /* Without debug information the unwinder may ask for any address at all. */
+    if (address >= thread.stack_from && thread.stack_size >= sizeof *result &&
+        address - thread.stack_from <= thread.stack_size - sizeof *result) {
         memcpy(result, thread.stack + (address - thread.stack_from), sizeof *result);
         return true;
     }
