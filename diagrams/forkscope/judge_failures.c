@@ -97,7 +97,8 @@ static struct finding *tell_write(struct trace *trace, const struct evidence *e,
                                   const struct holding *h)
 {
     const struct step *step = &trace->steps[at];
-    const struct snapshot *now = &trace->steps[at > 0 ? at - 1 : at].now;
+    /* When it was accepted: after a reset nobody knows any more whose it was. */
+    const struct snapshot *now = &trace->steps[h->from].now;
     struct finding *f =
         finding_add(trace, "write-to-closed-peer", step->who, user_frame(&step->chain));
     char label[TEXT_SIZE + 32] = "a connection";

@@ -51,22 +51,47 @@ static bool is_safe(const char *name)
     return false;
 }
 
+/* The step that delivered the signal in whose handler `who` is at step `at`; or NEVER. */
+static long delivery(const struct trace *trace, long at)
+{
+    const char *who = trace->steps[at].who;
+    size_t returned = trace->steps[at].kind == STEP_RETURN ? 0 : 1;
+
+    for (at--; at >= 0; at--) {
+        const struct step *step = &trace->steps[at];
+        if (strcmp(step->who, who) != 0)
+            continue;
+        if (step->kind == STEP_RETURN)
+            returned++;
+        else if (step->kind == STEP_SIGNAL && returned-- <= 1)
+            return at;
+    }
+    return NEVER;
+}
+
 /*
  * A handler that only ever runs while sigsuspend and its like wait interrupts no other function,
  * and may call what it likes: these calls let a signal in at no other moment.
  */
-static bool interrupts_a_wait(const struct chain *chain, int signal)
+static bool interrupts_a_wait(const struct trace *trace, long at)
 {
-    static const char *const waits[] = {"sigsuspend", "rt_sigsuspend", "ppoll",
-                                        "pselect",    "epoll_pwait",   "epoll_pwait2"};
+    static const char *const waits[] = {"sigsuspend",  "ppoll",        "pselect",
+                                        "epoll_pwait", "epoll_pwait2", NULL};
+    const struct chain *chain = &trace->steps[at].chain;
+    int signal = signal_frame(chain);
+    long delivered = delivery(trace, at);
 
-    if ((size_t)signal + 1 >= chain->count)
-        return false;
-    const char *name = plain(chain->frames[signal + 1].function);
-    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
-        if (strcmp(name, waits[i]) == 0)
+    for (const char *const *wait = waits; *wait != NULL; wait++)
+        if (signal >= 0 && (size_t)signal + 1 < chain->count &&
+            strcmp(plain(chain->frames[signal + 1].function), *wait) == 0)
             return true;
-    return false;
+    /* The call that it waited in is no frame: the picture before the signal names it. */
+    if (delivered <= 0)
+        return false;
+    const struct snapshot *before = &trace->steps[delivered - 1].now;
+    int process = process_at(before, trace->steps[at].who);
+    return process >= 0 && before->processes[process].state == PROCESS_BLOCKED &&
+           strcmp(called(before->processes[process].doing).name, "sigsuspend") == 0;
 }
 
 /* The library's function that the handler's own code called: index into the chain, or -1. */
@@ -101,8 +126,7 @@ static void judge_unsafe(struct trace *trace, long at)
     int signal = signal_frame(chain);
     int function = signal > 0 ? called_by_handler(chain, signal) : -1;
 
-    if (function == -1 || is_safe(chain->frames[function].function) ||
-        interrupts_a_wait(chain, signal))
+    if (function == -1 || is_safe(chain->frames[function].function) || interrupts_a_wait(trace, at))
         return;
     const struct frame *where = &chain->frames[function + 1];
     struct finding *f = finding_known(trace, "unsafe-in-handler", where);
@@ -116,15 +140,6 @@ static void judge_unsafe(struct trace *trace, long at)
         finding_step(f, trace, at);
 }
 
-/* A handler of `who` that was entered last before `at` and interrupted such a wait. */
-static bool returned_into_a_wait(const struct trace *trace, long at)
-{
-    const struct step *step = &trace->steps[at];
-    int signal = signal_frame(&step->chain);
-
-    return signal >= 0 && interrupts_a_wait(&step->chain, signal);
-}
-
 static void judge_errno(struct trace *trace, long at)
 {
     const struct step *step = &trace->steps[at];
@@ -132,7 +147,7 @@ static void judge_errno(struct trace *trace, long at)
     const struct frame *where = user_frame(&step->chain);
 
     if (step->kind != STEP_RETURN || step->errno_to[0] == '\0' || where == NULL ||
-        returned_into_a_wait(trace, at))
+        interrupts_a_wait(trace, at))
         return;
     struct finding *f = finding_known(trace, "errno-changed", where);
     if (f == NULL) {

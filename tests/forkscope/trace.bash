@@ -8,10 +8,10 @@
 # jq has $names of its own; run sets status, output and stderr; tests read what is set here.
 # shellcheck disable=SC2016,SC2034,SC2154
 
-# What every jq filter on a whole trace may use: `steps`, `end`, and from one step to the next.
+# What every jq filter on a whole trace may use: `steps`, `ending`, and from one step to the next.
 TRACE_WORDS='
   def steps: .[] | select(.step);
-  def end: .[] | select(.end);
+  def ending: .[] | select(.end);
   def of($who): steps | select(.who == $who);
   def process($name): .processes[] | select(.name == $name);
   def words: "\(.who) \(.call)\(if .result == "" then "" else " = " + .result end)";

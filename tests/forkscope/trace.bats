@@ -190,11 +190,11 @@ ends_with() {
   "${CC:-cc}" -g -O0 -o endless endless.c
   trace --max-steps 20 -- ./endless
   steps_are 'number of steps' '[steps] | length' 20
-  steps_are 'the end' 'end.end | test("20 steps")' true
+  steps_are 'the end' 'ending.end | test("20 steps")' true
   printf 'int main(void)\n{\n    for (;;)\n        ;\n}\n' >spin.c
   "${CC:-cc}" -g -O0 -o spin spin.c
   trace --deadline 1 -- ./spin
-  steps_are 'the end after a second' 'end.end | test("1 s")' true
+  steps_are 'the end after a second' 'ending.end | test("1 s")' true
 }
 
 @test "much that is printed is recorded whole" {
