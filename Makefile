@@ -91,9 +91,18 @@ $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
 
+# The servers as the tracer needs them: with lines, and not optimised. build/traced/03-naive-fork/server
+traced := $(patsubst chapters/%.c,$(BUILD)/traced/%,$(wildcard chapters/*/server.c))
+
+$(BUILD)/traced/%: chapters/%.c
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -g -O0 -o $@ $<
+
+traced: $(traced)
+
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client diagrams bench soak help clean programs
+.PHONY: all tour test client diagrams bench soak help clean programs traced
 .PHONY: $(foreach word,run watch diff,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 

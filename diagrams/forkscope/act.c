@@ -1,523 +1,459 @@
-/* act.c - what an event of a thread means: which step it makes, and what is known afterwards. */
+/* act.c - what an event of a thread means, and which steps it makes. */
 #include "tracer.h"
 #include "proc.h"
+#include "regs.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-/* What a system call gives, inside the kernel, when it is to be entered again. */
-enum { RESTARTSYS = 512, RESTART_BLOCK = 516 };
-enum { RESTORER = 0x04000000 }; /* SA_RESTORER: the third word of a sigaction is set */
-
-static bool was_interrupted(int64_t result)
-{
-    return result <= -RESTARTSYS && result >= -RESTART_BLOCK;
-}
 
 /* ---- where it stands ---- */
 
-void act_stand(struct tracer *t, struct task *task)
+static void stand(struct task *task, const struct trace *trace, const char *call)
 {
-    const char *signals[64];
+    const char *signals[16];
     size_t count = 0;
 
-    free(task->at.frames);
-    task->at = (struct chain){0};
-    if (task->image == NULL || task->image->source == NULL)
-        return;
-    for (size_t i = task->handler_count; i > 0 && count < 64; i--)
+    for (size_t i = task->handler_count; i > 0 && count < 16; i--)
         signals[count++] = task->handlers[i - 1].signal;
-    struct stand stand = {.tid = task->tid,
-                          .trace = &t->trace,
+    struct stand where = {.tid = task->tid,
+                          .trace = trace,
                           .restorer = task->image->restorer,
                           .signals = signals,
                           .signal_count = count,
-                          .call = task->in_call ? task->call.name : NULL};
-    size_t found = unwind(task->image->source, &stand, &task->at);
-    /* A handler that was left by longjmp is over. */
-    while (task->handler_count > found)
-        task->handler_count--;
+                          .call = call};
+    free(task->at.frames);
+    size_t found = unwind(task->image->source, &where, &task->at);
+    /* A handler that was left by longjmp is not on the stack any more. */
+    if (task->at.count > 0 && found < task->handler_count)
+        task->handler_count = found;
 }
 
-static int errno_of(const struct task *task)
+void act_stand(struct tracer *t, struct task *task)
 {
-    struct regs regs;
-    int value = 0;
-
-    if (!task->image->errno_known || regs_get(task->tid, &regs) == -1)
-        return -1;
-    uint64_t at = regs_thread_pointer(task->tid, &regs) + task->image->errno_at;
-    return event_read(task->tid, at, &value, sizeof value) ? value : -1;
-}
-
-/* ---- signals ---- */
-
-static bool ignored_by_default(int signal)
-{
-    return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
-}
-
-static bool stops_by_default(int signal)
-{
-    return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-}
-
-static uint64_t bit(int signal)
-{
-    return UINT64_C(1) << (signal - 1);
+    stand(task, &t->trace, task->call.name);
 }
 
 bool act_interrupted(const struct task *task)
 {
-    struct proc_signals s;
+    struct proc_signals signals;
 
-    if (proc_signals(task->tid, &s) == -1)
-        return true;
-    for (int signal = 1; signal <= 64; signal++) {
-        if (!(s.pending & ~s.blocked & bit(signal)) || (s.ignored & bit(signal)))
-            continue;
-        if ((s.caught & bit(signal)) || !ignored_by_default(signal))
-            return true;
-    }
-    return false;
-}
-
-static void push_handler(struct task *task, const char *signal, const char *name, size_t step)
-{
-    struct handler *h;
-
-    task->handlers = grown(task->handlers, task->handler_count, sizeof *h);
-    h = &task->handlers[task->handler_count++];
-    snprintf(h->signal, sizeof h->signal, "%s", signal);
-    snprintf(h->name, sizeof h->name, "%s", name);
-    h->in_call = task->in_call && task->interrupted;
-    h->call = task->call;
-    h->errno_before = errno_of(task);
-    h->step = step;
-}
-
-static int act_signal(struct tracer *t, struct task *task, const struct event *event,
-                      struct error *err)
-{
-    struct proc_signals s = {0};
-    char name[16], handler[48] = "";
-
-    task->signal = event->signal;
-    call_signal_name(event->signal, name, sizeof name);
-    (void)proc_signals(task->tid, &s);
-    if (s.ignored & bit(event->signal))
-        return 0;
-    bool caught = s.caught & bit(event->signal);
-    if (!caught && ignored_by_default(event->signal))
-        return 0;
-    act_stand(t, task);
-    if (!caught) {
-        task->in_call = task->in_call && stops_by_default(event->signal);
-        return look_step(t, STEP_SIGNAL, task->name, task, name,
-                         stops_by_default(event->signal) ? "stops it" : "ends it", NULL, err);
-    }
-    if (task->image->source != NULL)
-        source_name(task->image->source, task->actions[event->signal], handler, sizeof handler);
-    if (look_step(t, STEP_SIGNAL, task->name, task, name, handler, NULL, err) == -1)
-        return -1;
-    push_handler(task, name, handler, t->trace.step_count - 1);
-    task->in_call = false;
-    task->interrupted = false;
-    return 0;
-}
-
-static int signal_number(const char *name)
-{
-    char text[16];
-
-    for (int signal = 1; signal <= 64; signal++) {
-        call_signal_name(signal, text, sizeof text);
-        if (strcmp(text, name) == 0)
-            return signal;
-    }
-    return 0;
-}
-
-/*
- * The handler is about to return. Its frame has gone already: it is put back by its address, on
- * top of what it interrupted, which the step that delivered the signal knows.
- */
-static void stand_in_handler(struct tracer *t, struct task *task, const struct handler *h)
-{
-    const struct chain *below = &t->trace.steps[h->step].chain;
-    const struct frame *own =
-        task->image->source == NULL
-            ? NULL
-            : source_frame(task->image->source, &t->trace, task->actions[signal_number(h->signal)]);
-    struct chain chain = {.frames = zeroed(below->count + 2, sizeof *chain.frames)};
-
-    if (own != NULL && own->file >= 0)
-        chain.frames[chain.count++] = *own;
-    snprintf(chain.frames[chain.count].function, sizeof chain.frames->function, "%s", h->signal);
-    chain.frames[chain.count].file = -1;
-    chain.frames[chain.count++].signal = true;
-    if (below->count > 0)
-        memcpy(chain.frames + chain.count, below->frames, below->count * sizeof *below->frames);
-    chain.count += below->count;
-    free(task->at.frames);
-    task->at = chain;
-}
-
-static int act_return(struct tracer *t, struct task *task, struct error *err)
-{
-    struct handler h = task->handlers[task->handler_count - 1];
-    int now = errno_of(task);
-
-    task->in_call = false;
-    stand_in_handler(t, task, &h);
-    if (look_step(t, STEP_RETURN, task->name, task, h.signal, h.name, NULL, err) == -1)
-        return -1;
-    struct step *step = &t->trace.steps[t->trace.step_count - 1];
-    if (step->kind == STEP_RETURN && now >= 0 && h.errno_before >= 0 && now != h.errno_before) {
-        call_errno_name(h.errno_before, step->errno_from, sizeof step->errno_from);
-        call_errno_name(now, step->errno_to, sizeof step->errno_to);
-    }
-    return 0;
-}
-
-/* rt_sigreturn has put the registers back: was a call interrupted, and does it say so? */
-static int act_returned(struct tracer *t, struct task *task, int64_t result, struct error *err)
-{
-    struct handler h;
-
-    task->in_call = false;
-    if (task->handler_count == 0)
-        return 0;
-    h = task->handlers[--task->handler_count];
-    if (!h.in_call || result != -EINTR)
-        return 0;
-    task->call = h.call;
-    task->in_call = true;
-    act_stand(t, task);
-    task->in_call = false;
-    return look_step(t, STEP_CALL, task->name, task, h.call.text, "-1 EINTR", NULL, err);
-}
-
-static void act_sigaction(struct tracer *t, struct task *task)
-{
-    uint64_t act[3] = {0};
-    char name[48] = "", text[sizeof task->call.text];
-    int signal = (int)task->call.args[0];
-
-    if (task->call.args[1] == 0 || signal < 1 || signal > 64 ||
-        !event_read(task->tid, task->call.args[1], act, sizeof act))
-        return;
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i]->pid == task->pid)
-            t->tasks[i]->actions[signal] = act[0];
-    if (signal == SIGCHLD)
-        tracer_process(t, task->pid)->no_zombies = (act[1] & SA_NOCLDWAIT) != 0;
-    if (act[1] & RESTORER)
-        task->image->restorer = act[2];
-    char *mark = strchr(task->call.text, '%');
-    if (mark == NULL)
-        return;
-    if (task->image->source != NULL)
-        source_name(task->image->source, act[0], name, sizeof name);
-    snprintf(text, sizeof text, "%.*s%s%.60s", (int)(mark - task->call.text), task->call.text,
-             name[0] != '\0' ? name : "a handler", mark + 1);
-    memcpy(task->call.text, text, sizeof text);
+    return proc_signals(task->tid, &signals) == 0 &&
+           (signals.pending & ~signals.blocked & signals.caught) != 0;
 }
 
 /* ---- calls ---- */
 
-/* Do the bytes of this call go through something that a picture shows? */
-static bool is_shown_data(const struct task *task)
+/* Put the name of the handler into the text of sigaction, and remember where handlers return to. */
+static void name_handler(struct task *task)
 {
-    char path[64], target[64];
+    struct {
+        uint64_t handler;
+        uint64_t flags;
+        uint64_t restorer;
+    } action;
+    char name[48], whole[256];
+    char *mark = strchr(task->call.text, '%');
 
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)task->pid, task->call.fd);
-    ssize_t size = readlink(path, target, sizeof target - 1);
-    if (size <= 0)
-        return false;
-    target[size] = '\0';
-    return strncmp(target, "socket:", 7) == 0 || strncmp(target, "pipe:", 5) == 0;
+    if (task->call.args[1] == 0 ||
+        !event_read(task->tid, task->call.args[1], &action, sizeof action))
+        return;
+    if (action.handler > 1 && action.restorer != 0)
+        task->image->restorer = action.restorer;
+    if (mark == NULL)
+        return;
+    source_name(task->image->source, action.handler, name, sizeof name);
+    snprintf(whole, sizeof whole, "%.*s%s%s", (int)(mark - task->call.text), task->call.text,
+             name[0] != '\0' ? name : "a handler", mark + 1);
+    text_copy(task->call.text, sizeof task->call.text, whole);
 }
 
-static bool makes_step(const struct task *task, int64_t result)
+static int on_entry(struct tracer *t, struct task *task, const struct event *e)
 {
-    if (task->told)
+    /* The same call once more, after a stop or a handler: nothing new. */
+    if (task->in_call && task->call.number == e->number)
+        return 0;
+    task->in_call = true;
+    task->told = false;
+    call_enter(task->tid, e, tracer_name, t, &task->call);
+    task->deadline = task->call.timeout > 0 ? t->now + task->call.timeout : -1;
+    if (e->number == SYS_rt_sigaction)
+        name_handler(task);
+    if (e->number == SYS_execve || e->number == SYS_execveat || e->number == SYS_exit_group ||
+        e->number == SYS_exit)
+        act_stand(t, task);
+    if (e->number == SYS_exit_group) {
+        snprintf(task->ending, sizeof task->ending, "%s", task->call.text);
+        if (task->at.count == 0)
+            source_end_of_main(task->image->source, &t->trace, &task->at);
+    }
+    return 0;
+}
+
+/* The object that a descriptor refers to, as the last step showed it; NULL when it is not known. */
+static const struct object *object_of(const struct tracer *t, const struct task *task, int fd)
+{
+    const struct snapshot *now = &t->last.now;
+
+    for (size_t i = 0; i < now->process_count; i++) {
+        const struct process *p = &now->processes[i];
+        if (strcmp(p->name, task->name) != 0)
+            continue;
+        if (p->shares >= 0)
+            p = &now->processes[p->shares];
+        int object = descriptor_object(p, fd);
+        return object < 0 ? NULL : &now->objects[object];
+    }
+    return NULL;
+}
+
+/* Is a call that has returned a step? */
+static bool shown(const struct tracer *t, const struct task *task, int64_t result)
+{
+    const struct object *o = task->call.fd >= 0 ? object_of(t, task, task->call.fd) : NULL;
+    bool plain = o != NULL && (o->standard || o->kind == OBJECT_FILE);
+
+    if (task->told && task->call.class != CALL_QUIET)
         return true;
     switch (task->call.class) {
     case CALL_QUIET:
-        return false;
+        return task->told;
     case CALL_DATA:
-        return result < 0 || is_shown_data(task);
+        if (result < 0 && result != -EAGAIN)
+            return true;
+        /* Output is told with the next step; but a handler that prints is a step of its own. */
+        return o != NULL && (!plain || task->handler_count > 0);
     case CALL_FILE:
-        return task->image != NULL && task->image->has_lines;
+        return task->image->has_lines || (o != NULL && !plain);
     case CALL_SHOWN:
-        /* Asking again and again for what is not there yet is told once. */
-        return !call_found_nothing(&task->call, result) || task->polls <= 1;
+        return true;
     }
     return true;
 }
 
-static int act_entry(struct tracer *t, struct task *task, const struct event *event,
-                     struct error *err)
+/*
+ * Is it a library's own affair: the signals that system() and posix_spawn() set, files that are
+ * read on the way, the folders of PATH where a program is not? Asked where the thread stands.
+ */
+static bool own_affair(struct tracer *t, const struct task *task, int64_t result)
 {
-    bool again = task->interrupted && task->call.number == event->number && task->told;
+    bool direct =
+        task->at.count > 0 && (task->at.frames[0].file != -1 || task->at.frames[0].signal);
 
-    if (event->number == SYS_rt_sigreturn && task->handler_count > 0) {
-        if (act_return(t, task, err) == -1)
-            return -1;
-        task->call = (struct call){.number = event->number, .fd = -1, .timeout = -1};
-        task->in_call = true;
-        return 0;
+    if (direct)
+        return false;
+    if (task->call.number == SYS_execve && result == -ENOENT && task->at.count > 0 &&
+        strcmp(task->at.frames[0].function, "execve") != 0) {
+        tracer_note(t,
+                    "%s looks for the program in every folder of PATH; where it is not, that "
+                    "is no step",
+                    task->at.frames[0].function);
+        return true;
     }
-    int64_t deadline = task->deadline;
-    call_enter(task->tid, event, tracer_name, t, &task->call);
-    if (event->number == SYS_restart_syscall)
-        return 0;
-    task->in_call = true;
-    task->interrupted = false;
-    task->told = again;
-    task->deadline = again ? deadline : task->call.timeout < 0 ? -1 : t->now + task->call.timeout;
-    if (event->number == SYS_rt_sigaction)
-        act_sigaction(t, task);
-    if (event->number == SYS_exit_group || event->number == SYS_exit) {
-        act_stand(t, task);
-        snprintf(task->ending, sizeof task->ending, "%s", task->call.text);
-    }
-    return 0;
+    return task->call.number == SYS_rt_sigaction;
 }
 
-static int act_exit(struct tracer *t, struct task *task, const struct event *event,
-                    struct error *err)
+/* Timers of the process that end a wait. */
+static void watch_timers(struct tracer *t, struct task *task, int64_t result)
 {
-    char result[64];
+    struct {
+        struct timeval interval;
+        struct timeval value;
+    } timer;
 
-    if (task->call.number == SYS_rt_sigreturn)
-        return act_returned(t, task, event->result, err);
-    if (!task->in_call)
-        return 0;
-    if (was_interrupted(event->result)) {
-        task->interrupted = true;
-        return 0;
+    if (result < 0)
+        return;
+#ifdef SYS_alarm
+    if (task->call.number == SYS_alarm)
+        task->alarm = task->call.args[0] == 0
+                          ? -1
+                          : t->now + (int64_t)(unsigned)task->call.args[0] * 1000000000;
+#endif
+    if (task->call.number == SYS_setitimer && task->call.args[1] != 0 &&
+        event_read(task->tid, task->call.args[1], &timer, sizeof timer)) {
+        int64_t ns = (int64_t)timer.value.tv_sec * 1000000000 + timer.value.tv_usec * 1000;
+        task->alarm = ns == 0 ? -1 : t->now + ns;
     }
-    task->polls = call_found_nothing(&task->call, event->result) ? task->polls + 1 : 0;
-    bool step = makes_step(task, event->result);
-    act_stand(t, task);
-    task->in_call = false;
-    task->told = false;
-    task->interrupted = false;
-    if (!step)
+}
+
+int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err)
+{
+    char text[64];
+
+    call_result(task->tid, &task->call, result, tracer_name, t, text, sizeof text);
+    return look_step(t, STEP_CALL, task->name, task, task->call.text, text, NULL, err);
+}
+
+static int on_exit_of_call(struct tracer *t, struct task *task, const struct event *e,
+                           struct error *err)
+{
+    if (task->in_call && task->call.number == SYS_rt_sigreturn) {
+        task->in_call = false;
+        return act_return(t, task, err);
+    }
+    /* Interrupted, to be entered again or to end with EINTR: the signal that did it comes next. */
+    if (!task->in_call || (e->result <= -512 && e->result >= -516))
         return 0;
-    call_result(task->tid, &task->call, event->result, tracer_name, t, result, sizeof result);
-    return look_step(t, STEP_CALL, task->name, task, task->call.text, result, NULL, err);
+    task->in_call = false;
+    watch_timers(t, task, e->result);
+    if (call_found_nothing(&task->call, e->result)) {
+        task->polls++;
+        if (strcmp(task->nothing, task->call.text) == 0)
+            return 0;
+        snprintf(task->nothing, sizeof task->nothing, "%s", task->call.text);
+    } else if (task->call.class != CALL_QUIET) {
+        task->polls = 0;
+        task->nothing[0] = '\0';
+    }
+    tracer_stir(t);
+    if (task->call.number == SYS_sched_yield)
+        task->polls++;
+    if (!shown(t, task, e->result))
+        return 0;
+    act_stand(t, task);
+    if (own_affair(t, task, e->result))
+        return 0;
+    if (act_told(t, task, e->result, err) == -1)
+        return -1;
+    if (task->call.creates && e->result > 0 && t->options->order == ORDER_CHILD_FIRST)
+        t->next = tracer_task(t, (pid_t)e->result);
+    return 0;
 }
 
 int act_blocked(struct tracer *t, struct task *task, struct error *err)
 {
-    if (task->told)
+    if (!task->in_call || task->told)
         return 0;
     task->told = true;
-    if (task->state != TASK_LIVE)
-        act_stand(t, task);
-    return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "", NULL, err);
-}
-
-int act_born(struct tracer *t, struct task *task, struct error *err)
-{
-    task->born = true;
-    /* A thread is no process: it has no first step of its own. */
-    if (task->tid != task->pid)
-        return 0;
-    task->in_call = true;
-    snprintf(task->call.name, sizeof task->call.name, "fork");
     act_stand(t, task);
-    task->in_call = false;
-    return look_step(t, STEP_BORN, task->name, task, "fork()", "0", NULL, err);
+    return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "", NULL, err);
 }
 
 /* ---- processes ---- */
 
-static int act_fork(struct tracer *t, struct task *task, const struct event *event,
-                    struct error *err)
+static int on_fork(struct tracer *t, struct task *task, const struct event *e, struct error *err)
 {
-    struct event first = event_of(event->child, true);
-    struct proc_signals s = {.group = event->child};
+    struct proc_signals ids;
+    struct event first = event_of(e->child, true);
 
-    (void)err;
+    /* It stops at once, before its first instruction; unless it was killed that early. */
     if (first.kind == EVENT_GONE)
         return 0;
-    (void)proc_signals(event->child, &s);
-    bool thread = s.group != event->child;
-    char name[NAME_SIZE];
-    snprintf(name, sizeof name, "%s", thread ? task->name : history_born(t->history, event->child));
-    struct task *child = tracer_add(t, event->child, s.group, name);
-    child->image = task->image;
-    if (child->image != NULL)
-        child->image->users++;
-    memcpy(child->actions, task->actions, sizeof child->actions);
-    for (size_t i = 0; i < task->handler_count; i++) {
-        child->handlers = grown(child->handlers, i, sizeof *child->handlers);
-        child->handlers[i] = task->handlers[i];
-    }
-    child->handler_count = task->handler_count;
+    pid_t pid = proc_signals(e->child, &ids) == 0 ? ids.group : e->child;
+    bool thread = pid == task->pid;
+    struct task *child =
+        tracer_add(t, e->child, pid, thread ? task->name : history_born(t->history, e->child));
     if (first.kind != EVENT_TRAP)
         child->pending = first;
-    if (event->kind == EVENT_VFORK) {
-        task->state = TASK_VFORK;
-        task->vfork_child = event->child;
-        event_resume(task->tid, RESUME_TO_CALL, 0);
-    } else if (t->options->order == ORDER_CHILD_FIRST && !thread) {
-        t->next = child;
+    child->born = thread;
+    child->image = task->image;
+    child->image->users++;
+    child->call = task->call;
+    for (size_t i = 0; i < task->handler_count; i++) {
+        child->handlers = grown(child->handlers, i, sizeof *child->handlers);
+        child->handlers[child->handler_count++] = task->handlers[i];
     }
+    stand(child, &t->trace, task->call.name);
+    if (e->kind != EVENT_VFORK)
+        return 0;
+    task->vfork_child = e->child;
+    task->state = TASK_VFORK;
+    task->told = true;
+    act_stand(t, task);
+    return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "",
+                     "it waits until its child has executed another program or ended", err);
+}
+
+/* Whoever waited in vfork for this child goes on. */
+static void release_vfork(struct tracer *t, pid_t child)
+{
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->state == TASK_VFORK && t->tasks[i]->vfork_child == child) {
+            t->tasks[i]->state = TASK_HELD;
+            t->tasks[i]->idle = false;
+        }
+}
+
+int act_born(struct tracer *t, struct task *task, struct error *err)
+{
+    char call[sizeof task->call.text];
+
+    task->born = true;
+    snprintf(call, sizeof call, "%s", task->call.text);
+    return look_step(t, STEP_BORN, task->name, task, call, "0", NULL, err);
+}
+
+static int on_exec(struct tracer *t, struct task *task, const struct event *e, struct error *err)
+{
+    /* All other threads are gone, and the one that did it has the process id now. */
+    if (e->former != task->tid) {
+        struct task *former = tracer_task(t, e->former);
+        if (former != NULL) {
+            task->call = former->call;
+            former->state = TASK_ENDED;
+            former->reaped = true;
+        }
+    }
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == task->pid && t->tasks[i] != task)
+            t->tasks[i]->state = TASK_ENDED;
+    task->state = TASK_HELD;
+    task->in_call = false;
+    task->handler_count = 0;
+    release_vfork(t, task->tid);
     tracer_stir(t);
+    if (look_step(t, STEP_CALL, task->name, task, task->call.text, "0", NULL, err) == -1)
+        return -1;
+    struct image *old = task->image;
+    task->image = image_open(t, task->pid, err);
+    if (task->image == NULL) {
+        task->image = old;
+        return -1;
+    }
+    image_release(old);
+    free(task->at.frames);
+    task->at = (struct chain){0};
+    if (image_enter(t, task, err) == -1)
+        return -1;
+    if (!task->image->has_lines)
+        tracer_note(t, "%s has no debug information: its calls are shown without lines",
+                    task->image->name);
     return 0;
 }
 
-/* Whoever waits in vfork for this process can go on: wait until it has noticed. */
-static void release_vfork(struct tracer *t, pid_t child)
+/* ---- the end ---- */
+
+/* Let all threads of a process end, its first one last. Returns its status. */
+static int end_threads(struct tracer *t, pid_t pid)
 {
+    struct event e = {0};
+
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == pid && !t->tasks[i]->reaped)
+            event_resume(t->tasks[i]->tid, RESUME_FREE, 0);
     for (size_t i = 0; i < t->task_count; i++) {
-        struct task *parent = t->tasks[i];
-        if (parent->state != TASK_VFORK || parent->vfork_child != child)
+        struct task *task = t->tasks[i];
+        if (task->pid != pid || task->reaped || task->tid == pid)
             continue;
-        parent->pending = event_of(parent->tid, true);
-        parent->state = TASK_HELD;
-        parent->vfork_child = 0;
-        parent->idle = false;
+        while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+            event_resume(task->tid, RESUME_FREE, 0);
+        (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
+        task->state = TASK_ENDED;
+        task->reaped = true;
     }
+    while ((e = event_of(pid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+        event_resume(pid, RESUME_FREE, 0);
+    return e.kind == EVENT_ENDED ? e.status : 0;
 }
 
-static int act_exec(struct tracer *t, struct task *task, const struct event *event,
-                    struct error *err)
+/* Has the process other threads that go on? */
+static bool others_live(const struct tracer *t, const struct task *task)
 {
-    struct image *image;
-
-    /* The other threads are gone; this one has got the process's number. */
-    if (event->former != 0 && event->former != task->tid)
-        for (size_t i = 0; i < t->task_count; i++)
-            if (t->tasks[i]->tid == event->former)
-                t->tasks[i]->state = TASK_ENDED;
-    release_vfork(t, task->pid);
-    image = image_open(t, task->pid, err);
-    if (image == NULL)
-        return -1;
-    image_release(task->image);
-    task->image = image;
-    task->handler_count = 0;
-    for (int i = 0; i < 65; i++)
-        if (task->actions[i] > 1)
-            task->actions[i] = 0;
-    char text[sizeof task->call.text];
-    snprintf(text, sizeof text, "%s", task->call.text);
-    task->in_call = false;
-    task->told = false;
-    if (image_enter(t, task, err) == -1)
-        return -1;
-    act_stand(t, task);
-    return look_step(
-        t, STEP_CALL, task->name, task, text, "0",
-        image->has_lines ? NULL : "this program has no debug information: its lines are not known",
-        err);
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i] != task && t->tasks[i]->pid == task->pid &&
+            t->tasks[i]->state != TASK_ENDED)
+            return true;
+    return false;
 }
 
-static bool parent_ignores(struct tracer *t, pid_t pid)
+static int on_end(struct tracer *t, struct task *task, int status, struct error *err)
 {
-    struct proc_stat stat;
-    struct proc_signals s;
-    struct task *parent = NULL;
+    struct task *first = tracer_task(t, task->pid);
+    struct proc_stat stat = {0};
+    const char *note = NULL;
+    char call[128], name[32];
 
-    if (proc_stat(pid, &stat) == -1)
-        return true;
-    if (stat.parent == getpid())
-        return pid != t->program;
-    parent = tracer_process(t, stat.parent);
-    if (parent == NULL || proc_signals(stat.parent, &s) == -1)
-        return true;
-    return (s.ignored & bit(SIGCHLD)) != 0 || parent->no_zombies;
-}
-
-static int act_ended(struct tracer *t, struct task *task, const struct event *event,
-                     struct error *err)
-{
-    bool process = task->tid == task->pid;
-
-    task->state = TASK_ENDED;
-    if (WIFSIGNALED(event->status))
-        snprintf(task->how, sizeof task->how, "signal %d", WTERMSIG(event->status));
+    if (first == NULL)
+        first = task;
+    if (WIFSIGNALED(status))
+        snprintf(first->how, sizeof first->how, "signal %d", WTERMSIG(status));
     else
-        snprintf(task->how, sizeof task->how, "exit %d", WEXITSTATUS(event->status));
-    for (size_t i = 0; i < t->task_count && process; i++)
+        snprintf(first->how, sizeof first->how, "exit %d", WEXITSTATUS(status));
+    snprintf(call, sizeof call, "%s", task->ending);
+    if (WIFSIGNALED(status)) {
+        call_signal_name(WTERMSIG(status), name, sizeof name);
+        snprintf(call, sizeof call, "%s", name);
+        if (WTERMSIG(status) == SIGKILL)
+            task->at.count = 0;
+    }
+    history_exit(t->history, task->pid, first->how);
+    for (size_t i = 0; i < t->task_count; i++)
         if (t->tasks[i]->pid == task->pid)
             t->tasks[i]->state = TASK_ENDED;
     release_vfork(t, task->pid);
-    image_release(task->image);
-    task->image = NULL;
-    if (!process) {
-        waitpid(task->tid, NULL, __WALL);
-        tracer_stir(t);
-        return 0;
-    }
-    bool vanishes = parent_ignores(t, task->pid);
-    history_exit(t->history, task->pid, task->how);
-    if (task->pid != t->program && vanishes)
-        waitpid(task->pid, NULL, __WALL);
-    if (task->at.count == 0 && t->trace.file_count > 0 && task->pid == t->program &&
-        t->main_end.count > 0) {
-        task->at.frames = zeroed(t->main_end.count, sizeof *task->at.frames);
-        memcpy(task->at.frames, t->main_end.frames, t->main_end.count * sizeof *task->at.frames);
-        task->at.count = t->main_end.count;
-    }
-    if (look_step(t, STEP_EXIT, task->name, task,
-                  task->ending[0] != '\0' ? task->ending : task->how, "", NULL, err) == -1)
-        return -1;
-    /* Only now does its parent hear of it. */
-    if (task->pid != t->program && !vanishes)
-        waitpid(task->pid, NULL, __WALL);
     tracer_stir(t);
-    return 0;
+    (void)proc_stat(task->pid, &stat);
+    bool ours = tracer_process(t, stat.parent) == NULL;
+    /*
+     * The parent is told only when its tracer has waited. Its own zombie then stays until it
+     * waits too, unless it ignores SIGCHLD. Where there is no parent but us, look first.
+     */
+    if (!ours)
+        (void)waitpid(task->pid, NULL, __WALL);
+    if (!ours && proc_stat(task->pid, &stat) == -1)
+        note = "its parent ignores SIGCHLD: the kernel keeps no zombie";
+    int result = look_step(t, STEP_EXIT, task->name, task, call, "", note, err);
+    if (ours)
+        (void)waitpid(task->pid, NULL, __WALL);
+    first->reaped = true;
+    return result;
 }
 
-int act(struct tracer *t, struct task *task, const struct event *event, struct error *err)
+static int on_ending(struct tracer *t, struct task *task, struct error *err)
 {
-    switch (event->kind) {
-    case EVENT_NONE:
+    struct event e;
+
+    if (task->in_call && task->call.number == SYS_exit && others_live(t, task)) {
+        /* Only this thread ends. Of the first one a zombie stays until all have. */
+        event_resume(task->tid, RESUME_FREE, 0);
+        task->state = TASK_ENDED;
+        tracer_stir(t);
+        if (task->tid == task->pid)
+            return 0;
+        while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+            event_resume(task->tid, RESUME_FREE, 0);
+        (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
+        task->reaped = true;
         return 0;
+    }
+    return on_end(t, task, end_threads(t, task->pid), err);
+}
+
+int act(struct tracer *t, struct task *task, const struct event *e, struct error *err)
+{
+    switch (e->kind) {
     case EVENT_ENTRY:
-        return act_entry(t, task, event, err);
+        return on_entry(t, task, e);
     case EVENT_EXIT:
-        return act_exit(t, task, event, err);
+        return on_exit_of_call(t, task, e, err);
     case EVENT_FORK:
     case EVENT_VFORK:
-        return act_fork(t, task, event, err);
+        return on_fork(t, task, e, err);
     case EVENT_EXEC:
-        return act_exec(t, task, event, err);
+        return on_exec(t, task, e, err);
     case EVENT_ENDING:
-        if (task->ending[0] == '\0')
-            act_stand(t, task);
-        return 0;
+        return on_ending(t, task, err);
     case EVENT_ENDED:
-        return act_ended(t, task, event, err);
+        return on_end(t, task, e->status, err);
     case EVENT_SIGNAL:
-    case EVENT_BREAK:
-        return act_signal(t, task, event, err);
+        return act_signal(t, task, e, err);
     case EVENT_STOPPED:
-        ptrace(PTRACE_LISTEN, task->tid, NULL, NULL);
-        task->state = TASK_STOPPED;
-        task->idle = true;
-        tracer_stir(t);
-        task->idle = true;
-        return 0;
-    case EVENT_TRAP:
+        return act_stopped(t, task, e, err);
+    case EVENT_BREAK:
+        task->signal = SIGTRAP; /* a breakpoint of the program's own */
         return 0;
     case EVENT_GONE:
         task->state = TASK_ENDED;
-        tracer_stir(t);
+        task->reaped = true;
+        return 0;
+    case EVENT_TRAP:
+    case EVENT_NONE:
         return 0;
     }
     return 0;

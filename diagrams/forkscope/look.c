@@ -1,54 +1,106 @@
-/* look.c - the snapshot of a step: measured, named, and completed by what the tracer knows. */
+/* look.c - the snapshot of a step: everything is held while it is taken. */
 #include "tracer.h"
 #include "proc.h"
+#include "record.h"
 #include "snapshot.h"
 #include "stage.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { MOST_OUTPUT = 65536 };
+
 bool look_drain(struct tracer *t)
 {
-    char buf[4096];
+    char text[4096];
     ssize_t got;
     bool any = false;
 
-    while ((got = read(t->output, buf, sizeof buf)) > 0) {
-        char *more = realloc(t->printed, t->printed_size + (size_t)got + 1);
-        if (more == NULL)
-            return any;
-        t->printed = more;
-        memcpy(t->printed + t->printed_size, buf, (size_t)got);
-        t->printed_size += (size_t)got;
-        t->printed[t->printed_size] = '\0';
+    while ((got = read(t->output, text, sizeof text)) > 0) {
         any = true;
+        for (ssize_t i = 0; i < got && t->printed_size < MOST_OUTPUT; i++) {
+            t->printed = grown(t->printed, t->printed_size, 1);
+            t->printed[t->printed_size++] = text[i];
+        }
+        if (t->printed_size == MOST_OUTPUT)
+            tracer_note(t, "the program printed more in one step than the 64 KiB that are shown");
     }
     return any;
 }
 
-/* Zombies that have become our children by the end of their parent: nobody else can wait for them. */
-static void reap_orphans(struct tracer *t)
+/* Is this number one that the program was given, and so not a process id? */
+static bool is_argument(const struct tracer *t, const char *digits, size_t length)
 {
-    struct pid_list children = {0};
-    struct proc_stat stat;
-
-    (void)proc_children(getpid(), 1, &children);
-    for (size_t i = 0; i < children.count; i++) {
-        const struct task *task = tracer_process(t, children.items[i]);
-        if (children.items[i] != t->program && task == NULL &&
-            proc_stat(children.items[i], &stat) == 0 && stat.state == 'Z')
-            waitpid(children.items[i], NULL, __WALL | WNOHANG);
-    }
-    free(children.items);
+    for (size_t i = 0; i < t->trace.argument_count; i++)
+        if (strlen(t->trace.arguments[i]) == length &&
+            strncmp(t->trace.arguments[i], digits, length) == 0)
+            return true;
+    return false;
 }
 
-static int peer_state(struct tracer *t, const struct peer *peer)
+/*
+ * What was printed, as JSON can carry it: a process id becomes the name of its process, because
+ * it differs from run to run; control characters but newline and tab become '?'.
+ */
+static char *printed_text(struct tracer *t)
+{
+    char *out = NULL;
+    size_t size = 0, i = 0;
+    FILE *to = t->printed_size > 0 ? open_memstream(&out, &size) : NULL;
+
+    while (to != NULL && i < t->printed_size) {
+        size_t length = 0;
+        while (i + length < t->printed_size && isdigit((unsigned char)t->printed[i + length]))
+            length++;
+        const char *name = NULL;
+        if (length > 1 && length < 10 && !is_argument(t, t->printed + i, length)) {
+            char digits[16] = "";
+            memcpy(digits, t->printed + i, length);
+            name = tracer_name(t, (pid_t)strtol(digits, NULL, 10));
+        }
+        if (name != NULL) {
+            fputs(name, to);
+        } else if (length > 0) {
+            fwrite(t->printed + i, 1, length, to);
+        } else {
+            char raw[5] = "", letter[8];
+            size_t count = 1;
+            /* A letter of UTF-8 has up to four bytes. */
+            while (count < 4 && i + count < t->printed_size &&
+                   (t->printed[i + count] & 0xc0) == 0x80)
+                count++;
+            memcpy(raw, t->printed + i, count);
+            length = count;
+            if (raw[0] == '\n' || raw[0] == '\t')
+                fwrite(raw, 1, length = 1, to);
+            else if (raw[0] == '\0')
+                fwrite("?", 1, length = 1, to);
+            else {
+                text_copy(letter, sizeof letter, raw);
+                fputs(letter, to);
+            }
+        }
+        i += length;
+    }
+    if (to != NULL)
+        fclose(to);
+    free(t->printed);
+    t->printed = NULL;
+    t->printed_size = 0;
+    return out;
+}
+
+/* ---- measure ---- */
+
+static int peer_state(const struct tracer *t, const struct peer *peer)
 {
     struct tcp_socket found;
     struct error unused;
@@ -56,14 +108,27 @@ static int peer_state(struct tracer *t, const struct peer *peer)
     return t->tcp != NULL && tcp_find(t->tcp, &peer->key, &found, &unused) == 1 ? found.state : 0;
 }
 
+/* Zombies whose parent has ended became ours; we are the init that reaps them. */
+static void reap_orphans(struct tracer *t)
+{
+    struct proc_stat stat;
+
+    for (size_t i = 0; i < t->task_count; i++) {
+        struct task *task = t->tasks[i];
+        if (task->state == TASK_ENDED && task->tid == task->pid &&
+            proc_stat(task->pid, &stat) == 0 && stat.parent == getpid() && task->reaped)
+            (void)waitpid(task->pid, NULL, __WALL | WNOHANG);
+    }
+}
+
 static int measure(struct tracer *t, struct snapshot *s, struct error *err)
 {
     struct pid_list children = {0};
     pid_t *roots = grown(NULL, 0, sizeof *roots);
-    size_t count = 1, client_count = 0;
+    size_t count = 0;
     struct tcp_socket *clients = NULL;
 
-    roots[0] = t->program;
+    roots[count++] = t->program;
     (void)proc_children(getpid(), 1, &children);
     for (size_t i = 0; i < children.count; i++) {
         if (children.items[i] == t->program)
@@ -72,192 +137,166 @@ static int measure(struct tracer *t, struct snapshot *s, struct error *err)
         roots[count++] = children.items[i];
     }
     for (size_t i = 0; i < t->peer_count; i++) {
-        clients = grown(clients, client_count, sizeof *clients);
-        clients[client_count++] = t->peers[i].key;
+        clients = grown(clients, i, sizeof *clients);
+        clients[i] = t->peers[i].key;
     }
     struct scope scope = {.tcp = t->tcp,
                           .roots = roots,
                           .root_count = count,
                           .clients = clients,
-                          .client_count = client_count};
+                          .client_count = t->peer_count};
     int result = snapshot_take(&scope, s, err);
+    if (result == -1 && children.count == 0) {
+        memset(s, 0, sizeof *s);
+        result = 0;
+    }
     free(clients);
     free(children.items);
     free(roots);
     return result;
 }
 
-/* Is anything on its way over the loopback still? A client's last acknowledgement, say. */
-static bool is_moving(struct tracer *t, const struct snapshot *s)
+/*
+ * Is what client `peer` and the server have sent one another there? By the bytes counted, not by
+ * acknowledgements, which come up to 40 ms later and change no picture.
+ */
+static bool delivered(struct tracer *t, const struct peer *peer)
 {
-    for (size_t i = 0; i < s->object_count; i++)
-        if (s->objects[i].in_flight)
+    struct tcp_socket client, server, key = tcp_reverse(&peer->key);
+    struct error unused;
+
+    if (tcp_find(t->tcp, &peer->key, &client, &unused) != 1 ||
+        tcp_find(t->tcp, &key, &server, &unused) != 1)
+        return false;
+    if (!client.counted || !server.counted)
+        return client.send == 0 && server.send == 0;
+    /* A FIN that is on its way; the one that answers it makes both leave these states. */
+    if ((client.state == TCP_FIN_WAIT1 && server.state == TCP_ESTABLISHED) ||
+        (server.state == TCP_FIN_WAIT1 && client.state == TCP_ESTABLISHED) ||
+        client.state == TCP_LAST_ACK || server.state == TCP_LAST_ACK)
+        return false;
+    return server.received >= client.sent && client.received >= server.sent;
+}
+
+/* Does anything still cross the network? */
+static bool moving(struct tracer *t, const struct snapshot *s)
+{
+    for (size_t i = 0; i < s->object_count; i++) {
+        const struct object *o = &s->objects[i];
+        const struct peer *peer = NULL;
+        for (size_t k = 0; k < t->peer_count && o->kind == OBJECT_CONNECTION; k++)
+            if (t->peers[k].key.port == o->peer_port)
+                peer = &t->peers[k];
+        if (o->in_flight && (peer == NULL || !delivered(t, peer)))
             return true;
-    for (size_t k = 0; k < t->peer_count; k++) {
+    }
+    for (size_t i = 0; i < t->peer_count; i++) {
         bool held = false;
-        for (size_t i = 0; i < s->object_count; i++)
-            held |= s->objects[i].kind == OBJECT_CONNECTION &&
-                    s->objects[i].peer_port == t->peers[k].key.port;
-        if (!held && strcmp(tcp_name(peer_state(t, &t->peers[k])), "FIN_WAIT") == 0)
+        for (size_t k = 0; k < s->object_count; k++)
+            held = held || (s->objects[k].kind == OBJECT_CONNECTION &&
+                            s->objects[k].peer_port == t->peers[i].key.port);
+        if (!held && strcmp(tcp_name(peer_state(t, &t->peers[i])), "FIN_WAIT") == 0)
             return true;
     }
     return false;
 }
 
-/* ---- files ---- */
-
-/*
- * Sockets and pipes have a number of their own; of other files only kcmp(2) can tell, while both
- * are open. So each step hands on which descriptor was which file: between two steps there is
- * one call, and every other descriptor still refers to what it referred to.
- */
-struct known_file {
-    pid_t pid;
-    int fd;
-    unsigned long long id;
-    char path[TEXT_SIZE];
-};
-
-/* The descriptor that this call has made or replaced, or -1. */
-static int changed_by(const struct task *task, enum step_kind kind, const char *result)
+/* Measure until nothing moves, 200 ms at most. */
+static int settle(struct tracer *t, struct snapshot *s, struct error *err)
 {
-    static const char *const makers[] = {
-        "dup",      "open",           "creat",      "fcntl",        "eventfd",      "epoll_create",
-        "signalfd", "timerfd_create", "pidfd_open", "inotify_init", "memfd_create", NULL};
+    double until = stage_seconds() + 0.2;
 
-    if (task == NULL || kind != STEP_CALL || result[0] == '-')
-        return -1;
-    if (strcmp(task->call.name, "dup2") == 0)
-        return (int)task->call.args[1];
-    for (const char *const *name = makers; *name != NULL; name++)
-        if (strcmp(task->call.name, *name) == 0)
-            return (int)strtol(result, NULL, 10);
-    return -1;
-}
-
-static unsigned long long known_id(const struct tracer *t, pid_t pid, int fd, const char *path)
-{
-    for (size_t i = 0; i < t->file_count; i++)
-        if (t->files[i].pid == pid && t->files[i].fd == fd && strcmp(t->files[i].path, path) == 0)
-            return t->files[i].id;
-    return 0;
-}
-
-/* Give each file the number it had before, in place of the inode that it has not. */
-static void identify_files(struct tracer *t, struct snapshot *s, const struct task *task,
-                           int changed)
-{
-    struct known_file *files = NULL;
-    size_t count = 0;
-
-    for (int turn = 0; turn < 2; turn++)
-        for (size_t i = 0; i < s->process_count; i++) {
-            const struct process *p = &s->processes[i];
-            for (size_t k = 0; k < p->descriptor_count; k++) {
-                const struct descriptor *d = &p->descriptors[k];
-                struct object *o = &s->objects[d->object];
-                if (o->kind != OBJECT_FILE)
-                    continue;
-                if (turn == 0 && o->inode == 0 &&
-                    !(task != NULL && p->pid == task->pid && d->fd == changed))
-                    o->inode = known_id(t, p->pid, d->fd, o->path);
-                if (turn == 0)
-                    continue;
-                if (o->inode == 0)
-                    o->inode = ++t->file_ids;
-                files = grown(files, count, sizeof *files);
-                files[count] = (struct known_file){.pid = p->pid, .fd = d->fd, .id = o->inode};
-                snprintf(files[count++].path, TEXT_SIZE, "%s", o->path);
-            }
-        }
-    free(t->files);
-    t->files = files;
-    t->file_count = count;
-}
-
-/* ---- a step ---- */
-
-static void pending_text(const struct task *task, char *text, size_t size)
-{
-    struct proc_signals s;
-    size_t length = 0;
-
-    text[0] = '\0';
-    if (proc_signals(task->tid, &s) == -1)
-        return;
-    for (int signal = 1; signal <= 64; signal++) {
-        uint64_t one = UINT64_C(1) << (signal - 1);
-        char name[16];
-        bool dropped =
-            signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
-        if (!(s.pending & one) || (s.ignored & one) || (dropped && !((s.caught | s.blocked) & one)))
-            continue;
-        call_signal_name(signal, name, sizeof name);
-        length +=
-            (size_t)snprintf(text + length, size - length, "%s%s", length > 0 ? " " : "", name);
-        if (length >= size)
-            return;
+    for (;;) {
+        if (measure(t, s, err) == -1)
+            return -1;
+        if (!moving(t, s) || stage_seconds() > until)
+            return 0;
+        snapshot_free(s);
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
 }
 
-static void copy_chain(struct chain *to, const struct chain *from)
+/* ---- what the tracer knows of a process ---- */
+
+static void set_pending(struct process *p)
 {
-    *to = (struct chain){0};
-    if (from->count == 0)
+    struct proc_signals set;
+    size_t length = 0;
+
+    p->pending[0] = '\0';
+    if (proc_signals(p->pid, &set) == -1)
         return;
-    to->frames = zeroed(from->count, sizeof *to->frames);
-    memcpy(to->frames, from->frames, from->count * sizeof *to->frames);
-    to->count = from->count;
+    for (int signal = 1; signal < 64; signal++) {
+        uint64_t bit = UINT64_C(1) << (signal - 1);
+        char name[32];
+        /* Of an untraced process the kernel drops an ignored signal at once. */
+        bool dropped = (set.ignored & bit) != 0 ||
+                       (!(set.caught & bit) && (signal == SIGCHLD || signal == SIGCONT ||
+                                                signal == SIGURG || signal == SIGWINCH));
+        if (!(set.pending & bit) || (dropped && !(set.blocked & bit)))
+            continue;
+        call_signal_name(signal, name, sizeof name);
+        if (length + strlen(name) + 2 < sizeof p->pending)
+            length += (size_t)snprintf(p->pending + length, sizeof p->pending - length, "%s%s",
+                                       length > 0 ? " " : "", name);
+    }
 }
 
-/* /proc says "stopped by its tracer" of all of them: say what they would do without it. */
-static void set_state(const struct tracer *t, struct process *p, const struct task *task,
-                      const struct task *runs)
+static void describe(const struct tracer *t, struct process *p, const struct task *acting)
 {
-    (void)t;
-    if (p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE)
+    if (p->state == PROCESS_GONE || p->state == PROCESS_ZOMBIE)
         return;
+    struct task *task = tracer_process(t, p->pid);
     p->doing[0] = '\0';
+    if (task == NULL)
+        return;
+    if (acting != NULL && acting->pid == p->pid && acting->state == TASK_HELD)
+        task = tracer_task(t, acting->tid);
     switch (task->state) {
-    case TASK_BLOCKED:
-    case TASK_LIVE:
-        p->state = PROCESS_BLOCKED;
-        break;
-    case TASK_VFORK:
-        p->state = PROCESS_BLOCKED;
-        snprintf(p->doing, sizeof p->doing, "vfork");
+    case TASK_HELD:
+        p->state = task == acting ? PROCESS_RUNNING : PROCESS_READY;
         break;
     case TASK_STOPPED:
         p->state = PROCESS_STOPPED;
         break;
-    case TASK_HELD:
+    case TASK_BLOCKED:
+    case TASK_LIVE:
+    case TASK_VFORK:
+        p->state = PROCESS_BLOCKED;
+        text_copy(p->doing, sizeof p->doing, task->call.text);
+        break;
     case TASK_ENDED:
-        p->state = task == runs ? PROCESS_RUNNING : PROCESS_READY;
         break;
     }
-    if (p->state == PROCESS_BLOCKED && task->state != TASK_VFORK)
-        text_copy(p->doing, sizeof p->doing, task->call.text);
-    copy_chain(&p->at, &task->at);
-    pending_text(task, p->pending, sizeof p->pending);
+    set_pending(p);
+    for (size_t i = 0; i < task->at.count; i++) {
+        p->at.frames = grown(p->at.frames, i, sizeof *p->at.frames);
+        p->at.frames[p->at.count++] = task->at.frames[i];
+    }
 }
 
-static void complete(struct tracer *t, struct snapshot *s, const struct task *runs)
+/* ---- a step ---- */
+
+static char *copied(const char *text)
 {
-    for (size_t i = 0; i < s->process_count; i++) {
-        struct process *p = &s->processes[i];
-        const struct task *task = runs != NULL && runs->pid == p->pid ? runs : NULL;
-        for (size_t k = 0; k < t->task_count && task == NULL; k++)
-            if (t->tasks[k]->pid == p->pid && t->tasks[k]->state != TASK_ENDED)
-                task = t->tasks[k];
-        if (task != NULL)
-            set_state(t, p, task, runs);
-    }
-    for (size_t i = 0; i < s->client_count; i++)
-        for (size_t k = 0; k < t->peer_count; k++)
-            if (t->peers[k].key.port == s->clients[i].port) {
-                s->clients[i].tcp = peer_state(t, &t->peers[k]);
-                s->clients[i].closed = t->peers[k].fd == -1;
-            }
+    size_t size = strlen(text) + 1;
+
+    return memcpy(zeroed(size, 1), text, size);
+}
+
+static void add_note(struct step *step, const char *note)
+{
+    step->notes = grown(step->notes, step->note_count, sizeof *step->notes);
+    step->notes[step->note_count++] = copied(note);
+}
+
+void look_keep(struct tracer *t)
+{
+    if (t->last.number == 0)
+        return;
+    t->trace.steps = grown(t->trace.steps, t->trace.step_count, sizeof *t->trace.steps);
+    t->trace.steps[t->trace.step_count++] = t->last;
+    memset(&t->last, 0, sizeof t->last);
 }
 
 int look_flush(struct tracer *t, struct error *err)
@@ -265,57 +304,56 @@ int look_flush(struct tracer *t, struct error *err)
     if (!t->last_set)
         return 0;
     t->last_set = false;
-    return trace_write_step(t->options->out, &t->trace.steps[t->trace.step_count - 1], err);
+    return trace_write_step(t->options->out, &t->last, err);
 }
 
 int look_step(struct tracer *t, enum step_kind kind, const char *who, const struct task *task,
               const char *call, const char *result, const char *note, struct error *err)
 {
-    struct snapshot now;
+    struct step step = {.kind = kind};
+    struct snapshot fresh;
 
     if (t->step_count >= t->options->max_steps) {
         t->over = true;
-        snprintf(t->trace.end, sizeof t->trace.end, "cut after %zu steps (--max-steps)",
-                 t->options->max_steps);
         return 0;
     }
     reap_orphans(t);
-    for (int tries = 0;; tries++) {
-        if (measure(t, &now, err) == -1)
-            return -1;
-        if (!is_moving(t, &now) || tries == 200)
-            break;
-        snapshot_free(&now);
-        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
-    }
-    if (look_flush(t, err) == -1) {
-        snapshot_free(&now);
+    if (settle(t, &fresh, err) == -1)
         return -1;
-    }
     look_drain(t);
-    identify_files(t, &now, task, changed_by(task, kind, result));
-    history_apply(t->history, &now, true);
-    complete(t, &now, task);
-    t->trace.steps = grown(t->trace.steps, t->trace.step_count, sizeof *t->trace.steps);
-    struct step *step = &t->trace.steps[t->trace.step_count++];
-    step->number = ++t->step_count;
-    step->kind = kind;
-    snprintf(step->who, sizeof step->who, "%s", who);
-    text_copy(step->call, sizeof step->call, call);
-    text_copy(step->result, sizeof step->result, result);
-    if (task != NULL)
-        copy_chain(&step->chain, &task->at);
-    step->output = t->printed;
-    t->printed = NULL;
-    t->printed_size = 0;
-    if (note != NULL) {
-        step->notes = grown(step->notes, step->note_count, sizeof *step->notes);
-        step->notes[step->note_count++] = strdup(note);
+    step.output = printed_text(t);
+    history_apply(t->history, &fresh, true);
+    step.now = fresh;
+    for (size_t i = 0; i < step.now.client_count; i++)
+        for (size_t k = 0; k < t->peer_count; k++)
+            if (t->peers[k].key.port == step.now.clients[i].port) {
+                step.now.clients[i].tcp = peer_state(t, &t->peers[k]);
+                step.now.clients[i].closed = t->peers[k].fd == -1;
+            }
+    for (size_t i = 0; i < step.now.process_count; i++)
+        describe(t, &step.now.processes[i], task);
+    step.number = ++t->step_count;
+    text_copy(step.who, sizeof step.who, who);
+    text_copy(step.call, sizeof step.call, call);
+    text_copy(step.result, sizeof step.result, result);
+    for (size_t i = 0; task != NULL && i < task->at.count; i++) {
+        step.chain.frames = grown(step.chain.frames, i, sizeof *step.chain.frames);
+        step.chain.frames[step.chain.count++] = task->at.frames[i];
     }
-    step->now = now;
+    if (note != NULL)
+        add_note(&step, note);
+    if (kind == STEP_RETURN && t->errno_from >= 0 && t->errno_to >= 0 &&
+        t->errno_from != t->errno_to) {
+        call_errno_name(t->errno_from, step.errno_from, sizeof step.errno_from);
+        call_errno_name(t->errno_to, step.errno_to, sizeof step.errno_to);
+    }
+    if (look_flush(t, err) == -1)
+        return -1;
+    look_keep(t);
+    t->last = step;
     t->last_set = true;
-    if (kind != STEP_BLOCK && kind != STEP_START)
-        tracer_stir(t);
-    play_moment(t, step);
+    play_moment(t, &t->last);
+    if (t->options->progress != NULL && t->step_count % 50 == 0)
+        fprintf(t->options->progress, "forkscope: step %zu\n", t->step_count);
     return 0;
 }

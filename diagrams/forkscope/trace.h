@@ -16,7 +16,8 @@ struct trace_options {
     const char *scenario; /* path, or NULL: no clients */
     char *const *argv;    /* the program and its arguments */
     FILE *out;            /* JSON lines, as in step.h */
-    FILE *progress;       /* the findings, for a person; NULL: nobody */
+    FILE *progress;       /* how far it is, for a person; NULL: nobody */
+    FILE *findings;       /* what went wrong, see findings.h; NULL: nowhere */
     bool colour;          /* in them */
     enum trace_order order;
     uint64_t seed;

@@ -8,6 +8,7 @@
  *   trace.c     begins, goes on until nothing can happen any more, ends
  *   schedule.c  who runs next; run until it waits
  *   act.c       what an event of a thread means: steps
+ *   signals.c   the same, for signals and their handlers
  *   look.c      the snapshot of a step, and writing it
  *   play.c      what the scenario does when everything is at rest
  */
@@ -16,7 +17,6 @@
 
 #include "calls.h"
 #include "history.h"
-#include "regs.h"
 #include "scenario.h"
 #include "step.h"
 #include "tcp.h"
@@ -50,7 +50,6 @@ struct handler {
     bool in_call;
     struct call call;
     int errno_before;
-    size_t step; /* that delivered it, as an index into trace.steps: whose chain it interrupted */
 };
 
 struct task {
@@ -66,16 +65,13 @@ struct task {
     struct event pending; /* what it did that is not acted on yet; EVENT_NONE */
     int signal;           /* to be delivered when it is resumed */
     bool in_call;
-    bool told;        /* that it waits in this call has been a step */
-    bool interrupted; /* the call is to be entered again */
-    bool call_again;  /* by us: the kernel would not, or not with the whole time */
-    int64_t result;   /* of an interrupted call: -EINTR, -ERESTARTSYS, ... */
+    bool told;         /* that it waits in this call has been a step */
+    int64_t result;    /* of a call that we interrupted: -EINTR, -ERESTARTSYS, ... */
+    char nothing[128]; /* the last call that found nothing, not to be told again */
     struct call call;
     int64_t deadline; /* of the call, in the time of the trace; -1: none */
     int64_t alarm;    /* when a timer of its process goes off; -1: none */
     pid_t vfork_child;
-    bool no_zombies;          /* SA_NOCLDWAIT */
-    uint64_t actions[65];     /* by signal: 0, 1 (ignored) or where the handler is */
     struct handler *handlers; /* the innermost last */
     size_t handler_count;
     struct image *image;
@@ -86,7 +82,7 @@ struct task {
 
 struct tracer {
     const struct trace_options *options;
-    struct trace trace; /* the header, findings, end, and all steps */
+    struct trace trace; /* the header, the steps written so far, findings and end */
     struct tcp_channel *tcp;
     struct history *history;
     struct scenario scenario;
@@ -100,8 +96,9 @@ struct tracer {
     int output;
     char *printed; /* since the last step */
     size_t printed_size;
+    struct step last; /* not written yet: the scenario may name it */
+    bool last_set;
     size_t step_count;
-    bool last_set; /* the last of trace.steps is not written yet: the scenario may name it */
     struct peer *peers;
     size_t peer_count;
     int64_t now; /* nanoseconds that have been waited through: time stands still otherwise */
@@ -110,11 +107,9 @@ struct tracer {
     double started;
     struct moment *moments; /* that the scenario waits for, see play.c */
     size_t moment_count;
-    struct known_file *files; /* descriptors of files at the last step, see look.c */
-    size_t file_count;
-    unsigned long long file_ids;
-    struct chain main_end; /* where main returns */
-    bool over;             /* a limit is reached, or we are to end */
+    int errno_from; /* of the step that is being made; -1: not known */
+    int errno_to;
+    bool over; /* a limit is reached, or we are to end */
 };
 
 /* A moment between calls, named by `at`. */
@@ -157,8 +152,17 @@ int act_blocked(struct tracer *t, struct task *task, struct error *err);
 int act_born(struct tracer *t, struct task *task, struct error *err);
 /* Unwind: where does the thread stand? */
 void act_stand(struct tracer *t, struct task *task);
+/* Its call has returned this: a step. */
+int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err);
 /* Has a caught signal come that interrupts the call of a stopped thread? */
 bool act_interrupted(const struct task *task);
+
+/* ---- signals.c: as act, for these kinds of event ---- */
+
+int act_signal(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+int act_stopped(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+/* A handler has returned: rt_sigreturn is done. */
+int act_return(struct tracer *t, struct task *task, struct error *err);
 
 /* ---- look.c ---- */
 
@@ -170,6 +174,8 @@ bool look_drain(struct tracer *t);
  */
 int look_step(struct tracer *t, enum step_kind kind, const char *who, const struct task *task,
               const char *call, const char *result, const char *note, struct error *err);
+/* Move the last step, once it is written, to those that the findings are made of. */
+void look_keep(struct tracer *t);
 /* Write the step that is held back. */
 int look_flush(struct tracer *t, struct error *err);
 

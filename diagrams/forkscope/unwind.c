@@ -39,9 +39,8 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *data, void **found)
 static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *result, void *data)
 {
     (void)dwfl, (void)data;
-    /* Without debug information the unwinder may ask for any address at all. */
-    if (address >= thread.stack_from && thread.stack_size >= sizeof *result &&
-        address - thread.stack_from <= thread.stack_size - sizeof *result) {
+    if (address >= thread.stack_from &&
+        address + sizeof *result <= thread.stack_from + thread.stack_size) {
         memcpy(result, thread.stack + (address - thread.stack_from), sizeof *result);
         return true;
     }
@@ -115,7 +114,9 @@ static int one_frame(Dwfl_Frame *state, void *data)
     w->exact = false;
     struct frame *last = w->chain->count > 0 ? &w->chain->frames[w->chain->count - 1] : NULL;
     if (at->file == -1 && last != NULL && last->file == -1 && !last->signal)
-        *last = *at; /* of a run of library functions the outermost is the one called */
+        *last = at->function[0] != '?'
+                    ? *at
+                    : *last; /* of a run of library functions the outermost is the one called */
     else
         add_frame(w, at);
     w->own = w->own || at->file != -1;
@@ -143,7 +144,7 @@ static void walk(struct walk *w)
 static bool is_call(const char *name, const char *call)
 {
     static const char *const same[][2] = {
-        {"wait4", "waitpid"},       {"wait", "waitpid"},   {"_exit", "exit"},
+        {"signal", "sigaction"},    {"wait4", "waitpid"},  {"wait", "waitpid"}, {"_exit", "exit"},
         {"sigaction", "sigaction"}, {"accept4", "accept"}, {"_Fork", "fork"},
     };
 

@@ -175,7 +175,7 @@ static void end(int index)
     if (p->table == NULL)
         exit(2);
     p->state = p->parent >= 0 && !orphan && processes[p->parent].ignores_children ? REAPED : ZOMBIE;
-    p->may_be_reaped = orphan;
+    p->may_be_reaped = orphan || p->parent < 0; /* the root is waited for by forkscope */
     for (int i = 0; i < process_count; i++)
         if (processes[i].parent == index)
             processes[i].may_be_reaped = true;
