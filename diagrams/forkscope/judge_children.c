@@ -26,8 +26,8 @@ static bool idles(const struct evidence *e, int life, long rest, bool for_a_time
     if (index < 0 || !rests_in(e, life, rest, is_idle) ||
         strstr(now->processes[index].pending, "SIGCHLD") != NULL)
         return false;
-    /* "poll(100 ms)": it looks around soon, which may be its way to find ended children. */
-    return for_a_time || strstr(now->processes[index].doing, " ms)") == NULL;
+    /* "poll(for a time)": it looks around soon, which may be its way to find ended children. */
+    return for_a_time || strstr(now->processes[index].doing, "for a time)") == NULL;
 }
 
 /* The first moment of rest that shows the zombie, its parent idle; or NEVER. */

@@ -140,14 +140,33 @@ static void judge_unsafe(struct trace *trace, long at)
         finding_step(f, trace, at);
 }
 
+/*
+ * The function of a handler that returns in step `at`: where its last call stands, because its own
+ * frame has gone by now. NULL when it made no call that is a step.
+ */
+static const struct frame *handler_of(const struct trace *trace, long at)
+{
+    long from = delivery(trace, at);
+    const char *who = trace->steps[at].who;
+
+    while (from != NEVER && --at > from) {
+        const struct chain *chain = &trace->steps[at].chain;
+        int signal = signal_frame(chain);
+        if (strcmp(trace->steps[at].who, who) != 0 || signal <= 0)
+            continue;
+        return chain->frames[signal - 1].file >= 0 ? &chain->frames[signal - 1] : NULL;
+    }
+    return NULL;
+}
+
 static void judge_errno(struct trace *trace, long at)
 {
     const struct step *step = &trace->steps[at];
 
-    const struct frame *where = user_frame(&step->chain);
-
-    if (step->kind != STEP_RETURN || step->errno_to[0] == '\0' || where == NULL ||
-        interrupts_a_wait(trace, at))
+    if (step->kind != STEP_RETURN || step->errno_to[0] == '\0' || interrupts_a_wait(trace, at))
+        return;
+    const struct frame *where = handler_of(trace, at);
+    if (where == NULL)
         return;
     struct finding *f = finding_known(trace, "errno-changed", where);
     if (f == NULL) {

@@ -322,6 +322,7 @@ int look_step(struct tracer *t, enum step_kind kind, const char *who, const stru
         return -1;
     look_drain(t);
     step.output = printed_text(t);
+    files_identify(t, &fresh, task, kind, result);
     history_apply(t->history, &fresh, true);
     step.now = fresh;
     for (size_t i = 0; i < step.now.client_count; i++)

@@ -306,6 +306,16 @@ static int say_end(struct tracer *t, struct error *err)
                                         : findings_print(t->options->findings, trace, &style, err);
 }
 
+/* Wait until a killed thread has ended. */
+static void see_off(const struct task *task)
+{
+    struct event e;
+
+    while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+        event_resume(task->tid, RESUME_FREE, 0);
+    (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
+}
+
 static void clean_up(struct tracer *t)
 {
     for (size_t i = 0; i < t->peer_count; i++)
@@ -315,15 +325,13 @@ static void clean_up(struct tracer *t)
     for (size_t i = 0; i < t->task_count; i++)
         if (t->tasks[i]->state != TASK_ENDED)
             kill(t->tasks[i]->pid, SIGKILL);
-    for (size_t i = 0; i < t->task_count; i++) {
-        struct task *task = t->tasks[i];
-        struct event e = {.kind = EVENT_GONE};
-        while (task->state != TASK_ENDED && (e = event_of(task->tid, true)).kind != EVENT_ENDED &&
-               e.kind != EVENT_GONE)
-            event_resume(task->tid, RESUME_FREE, 0);
-        if (e.kind == EVENT_ENDED)
-            (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
-    }
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->state != TASK_ENDED && t->tasks[i]->tid != t->tasks[i]->pid)
+            see_off(t->tasks[i]);
+    /* The first thread of a process ends last. */
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->state != TASK_ENDED && t->tasks[i]->tid == t->tasks[i]->pid)
+            see_off(t->tasks[i]);
     launch_end_all();
     for (size_t i = 0; i < t->task_count; i++) {
         image_release(t->tasks[i]->image);
@@ -335,6 +343,7 @@ static void clean_up(struct tracer *t)
     if (t->output != -1)
         close(t->output);
     free(t->printed);
+    free(t->files);
     free(t->peers);
     free(t->moments);
     step_free(&t->last);

@@ -150,6 +150,23 @@ static void born(const char *name, const json_t *step, const char *call)
     }
 }
 
+/* A parent waits in vfork, and its child is there: its name comes with the call's end. */
+static void vfork_begun(const char *who, const json_t *step)
+{
+    size_t i;
+    json_t *other;
+
+    json_array_foreach (steps, i, other) {
+        if (json_integer_value(json_object_get(other, "step")) > at &&
+            strcmp(text_of(other, "who"), who) == 0 &&
+            strncmp(text_of(other, "call"), "vfork(", 6) == 0 &&
+            text_of(other, "result")[0] != '\0') {
+            born(text_of(other, "result"), step, "");
+            return;
+        }
+    }
+}
+
 static void execute(struct process *p)
 {
     /* A table that was shared is no longer. */
@@ -249,6 +266,8 @@ static void move_on(const json_t *step)
         set(p, 0, new_object(), false);
         set(p, 1, new_object(), false);
         set(p, 2, object_count, false);
+    } else if (index >= 0 && strcmp(kind, "block") == 0 && strncmp(call, "vfork(", 6) == 0) {
+        vfork_begun(who, step);
     } else if (strcmp(kind, "born") == 0) {
         born(who, step, "");
     } else if (index >= 0 && strcmp(kind, "call") == 0 && strncmp(result, "-1 E", 4) != 0) {
