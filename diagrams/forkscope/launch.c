@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -119,13 +120,13 @@ static void become(char *const argv[], int output, int report, int gate)
 /* Give up on a program that was not started: close what there is, and return -1. */
 static pid_t give_up(pid_t pid, int *ends, size_t count)
 {
-    int status = 0;
+    int status;
 
-    /* One that is traced may stop once more on its way out. */
-    do {
-        if (pid <= 0 || kill(pid, SIGKILL) == -1)
-            break;
-    } while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status));
+    if (pid > 0)
+        kill(pid, SIGKILL);
+    /* One that is traced stops once more on its way out. */
+    while (pid > 0 && waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+        ptrace(PTRACE_CONT, pid, NULL, NULL);
     for (size_t i = 0; i < count; i++)
         if (ends[i] != -1)
             close(ends[i]);
