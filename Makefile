@@ -95,7 +95,9 @@ diagrams: ## measure and draw every diagram anew
 
 bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
 	@BUILD=$(BUILD) tests/bench/bench.sh
+	@tests/lib/need.sh tour
 	@$(MAKE) --no-print-directory --silent grader
+	@BUILD=$(BUILD) tests/bench/trace.sh
 	@FORKLAB_BUILD=$(BUILD) tests/bench/grading.sh
 
 soak: all $(BUILD)/tests/load ## a million clients for chapter 09

@@ -156,7 +156,8 @@ static bool own_affair(struct tracer *t, const struct task *task, int64_t result
                     task->at.frames[0].function);
         return true;
     }
-    return task->call.number == SYS_rt_sigaction;
+    return task->call.number == SYS_rt_sigaction && task->at.count > 0 &&
+           strstr(task->at.frames[0].function, "signal") == NULL; /* bsd_signal, ssignal */
 }
 
 /* Timers of the process that end a wait. */

@@ -192,6 +192,10 @@ void call_enter(pid_t tid, const struct event *entry, call_namer *namer, void *d
     }
     call->creates = strcmp(call->name, "fork") == 0 || strcmp(call->name, "vfork") == 0 ||
                     strcmp(call->name, "clone") == 0 || strcmp(call->name, "pthread_create") == 0;
+    /* How long exactly may hang on the clock, and would differ from run to run. */
+    if (call->class == CALL_QUIET && call->timeout > 0)
+        snprintf(arguments + length, sizeof arguments - length, "%sfor a time",
+                 length > 0 ? ", " : "");
     char whole[256];
     snprintf(whole, sizeof whole, "%s(%s)", call->name, arguments);
     text_copy(call->text, sizeof call->text, whole);

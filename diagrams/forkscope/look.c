@@ -290,6 +290,15 @@ static void add_note(struct step *step, const char *note)
     step->notes[step->note_count++] = copied(note);
 }
 
+void look_keep(struct tracer *t)
+{
+    if (t->last.number == 0)
+        return;
+    t->trace.steps = grown(t->trace.steps, t->trace.step_count, sizeof *t->trace.steps);
+    t->trace.steps[t->trace.step_count++] = t->last;
+    memset(&t->last, 0, sizeof t->last);
+}
+
 int look_flush(struct tracer *t, struct error *err)
 {
     if (!t->last_set)
@@ -313,6 +322,7 @@ int look_step(struct tracer *t, enum step_kind kind, const char *who, const stru
         return -1;
     look_drain(t);
     step.output = printed_text(t);
+    files_identify(t, &fresh, task, kind, result);
     history_apply(t->history, &fresh, true);
     step.now = fresh;
     for (size_t i = 0; i < step.now.client_count; i++)
@@ -340,7 +350,7 @@ int look_step(struct tracer *t, enum step_kind kind, const char *who, const stru
     }
     if (look_flush(t, err) == -1)
         return -1;
-    step_free(&t->last);
+    look_keep(t);
     t->last = step;
     t->last_set = true;
     play_moment(t, &t->last);

@@ -1,5 +1,6 @@
 /* main.c - the command line. Every error ends here, in one line. */
 #include "draw.h"
+#include "findings.h"
 #include "record.h"
 #include "run.h"
 #include "settle.h"
@@ -29,6 +30,7 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "       forkscope trace [-s SCENARIO] [-o FILE] [--order ORDER]\n"
                             "                     [--max-steps N] [--deadline SECONDS]\n"
                             "                     [--shared-network] -- PROGRAM [ARG...]\n"
+                            "       forkscope findings [--json] FILE\n"
                             "       forkscope draw [-o DIR] [--dot-only] FILE\n"
                             "       forkscope --help | --version\n";
 
@@ -61,6 +63,9 @@ static const char help[] =
     "                     who goes on after a fork (default: parent-first)\n"
     "            --max-steps N, --deadline SECONDS\n"
     "                     end there; the trace says so (default: 1000, 60)\n"
+    "findings  what went wrong in a trace, one line each with its source line and its steps;\n"
+    "          trace itself says it at its end\n"
+    "            --json   one line of JSON each instead\n"
     "draw      records to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
@@ -308,8 +313,13 @@ static int command_trace(int argc, char *argv[])
                                             {"deadline", required_argument, NULL, 'd'},
                                             {"shared-network", no_argument, NULL, 'n'},
                                             {0}};
-    struct trace_options trace = {.out = stdout, .deadline = 60, .max_steps = 1000};
-    const char *path = NULL;
+    const char *path = NULL, *no_color = getenv("NO_COLOR");
+    struct trace_options trace = {.out = stdout,
+                                  .findings = stderr,
+                                  .colour = isatty(STDERR_FILENO) &&
+                                            (no_color == NULL || no_color[0] == '\0'),
+                                  .deadline = 60,
+                                  .max_steps = 1000};
     struct error err;
 
     for (int option; (option = getopt_long(argc, argv, "+s:o:", options, NULL)) != -1;) {
@@ -373,16 +383,46 @@ static int command_draw(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
+static int command_findings(int argc, char *argv[])
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+    struct table_style style = terminal_style();
+    struct trace trace = {0};
+    bool json = false;
+    struct error err;
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option != 'j')
+            return misused();
+        json = true;
+    }
+    if (argc - optind != 1)
+        return misused();
+    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
+    if (in == NULL) {
+        fail(&err, "%s: %s", argv[optind], strerror(errno));
+        return failed(&err);
+    }
+    int result = trace_read(in, argv[optind], &trace, &err);
+    if (result == 0) {
+        findings_make(&trace);
+        result = json ? findings_write(stdout, &trace, &err)
+                      : findings_print(stdout, &trace, &style, &err);
+    }
+    trace_free(&trace);
+    if (in != stdin)
+        fclose(in);
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
 int main(int argc, char *argv[])
 {
     static const struct {
         const char *name;
         int (*run)(int argc, char *argv[]);
-    } commands[] = {{"snapshot", command_snapshot},
-                    {"watch", command_watch},
-                    {"run", command_run},
-                    {"trace", command_trace},
-                    {"draw", command_draw}};
+    } commands[] = {{"snapshot", command_snapshot}, {"watch", command_watch},
+                    {"run", command_run},           {"trace", command_trace},
+                    {"draw", command_draw},         {"findings", command_findings}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))

@@ -51,12 +51,15 @@ test=(
   'command cppcheck' cppcheck
   'command shellcheck' shellcheck
   'command shfmt' shfmt
+  'command aarch64-linux-gnu-gcc' gcc-aarch64-linux-gnu
+  'file /usr/aarch64-linux-gnu/include/stdio.h' libc6-dev-arm64-cross
 )
 
 is_there() {
   local kind=$1 name=$2
   case $kind in
     command) command -v "$name" >/dev/null ;;
+    file) [[ -e $name ]] ;;
     header) cc -E -x c -o /dev/null - 2>/dev/null <<<"#include <$name>" ;;
     # The pictures are laid out with this font, so that they are the same everywhere.
     font) [[ $(fc-match "$name Sans" 2>/dev/null) == *"$name Sans"* ]] ;;
