@@ -77,7 +77,7 @@ run-% watch-% diff-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
-	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson
+	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson -ldw
 
 $(BUILD)/objects/%.o: diagrams/%.c
 	@mkdir -p $(@D)

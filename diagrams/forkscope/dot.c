@@ -24,6 +24,8 @@ static struct paint process_paint(enum process_state state)
         return (struct paint){"#D0D0D0", "#555555"};
     case PROCESS_GONE:
         return (struct paint){"#FFFFFF", "#999999"};
+    case PROCESS_READY:
+        return (struct paint){"#DCEBFA", "#0B5CAD"};
     case PROCESS_BLOCKED:
         break;
     }

@@ -93,6 +93,7 @@ static struct process gone(const struct process *last)
     if (p.state != PROCESS_ZOMBIE && p.state != PROCESS_GONE)
         p.doing[0] = '\0';
     p.state = PROCESS_GONE;
+    p.pending[0] = '\0';
     p.descriptors = NULL;
     p.descriptor_count = 0;
     p.shares = -1;
@@ -134,6 +135,7 @@ static void apply_processes(struct history *h, struct snapshot *s, bool keep_gon
         h->processes[e].last = *p;
         h->processes[e].last.descriptors = NULL;
         h->processes[e].last.descriptor_count = 0;
+        h->processes[e].last.at = (struct chain){0};
         p->parent = -1;
         for (size_t k = 0; k + 1 < ordered_count; k++)
             if (strcmp(ordered[k].name, h->processes[e].parent) == 0)

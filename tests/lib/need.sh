@@ -11,6 +11,7 @@ tour=(
   'command cc' build-essential
   'header libmnl/libmnl.h' libmnl-dev
   'header jansson.h' libjansson-dev
+  'header elfutils/libdwfl.h' libdw-dev
 )
 diagrams=(
   "${tour[@]}"
