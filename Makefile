@@ -83,6 +83,8 @@ $(BUILD)/objects/%.o: diagrams/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(STANDARD) -O1 $(CFLAGS) -MMD -c -o $@ $<
 -include $(wildcard $(BUILD)/objects/*/*.d)
+# The assembler includes these, which the compiler cannot tell.
+$(BUILD)/objects/forkscope/embed.o: $(wildcard diagrams/forkscope/page/*)
 
 $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)

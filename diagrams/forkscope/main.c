@@ -1,5 +1,5 @@
 /* main.c - the command line. Every error ends here, in one line. */
-#include "draw.h"
+#include "command.h"
 #include "record.h"
 #include "run.h"
 #include "settle.h"
@@ -25,7 +25,8 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "       forkscope run [-s SCENARIO] [-o FILE] [--tell [--pause]]\n"
                             "                     [--shared-network] [--deadline SECONDS]\n"
                             "                     -- PROGRAM [ARG...]\n"
-                            "       forkscope draw [-o DIR] [--dot-only] FILE\n"
+                            "       forkscope draw [-o DIR] [--dot-only] [--step N | --all] FILE\n"
+                            "       forkscope page [-o PAGE] FILE\n"
                             "       forkscope --help | --version\n";
 
 static const char help[] =
@@ -49,15 +50,19 @@ static const char help[] =
     "                     of its own, where that is permitted\n"
     "            --deadline SECONDS\n"
     "                     how long to wait for any one thing (default: 30)\n"
-    "draw      records to pictures: a .dot and an .svg file for each moment\n"
+    "draw      records or a trace to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
     "                     no SVG, so that Graphviz is not needed\n"
+    "            --step N, --all\n"
+    "                     of a trace: that step, or every step\n"
+    "page      a trace to one web page to step through, which needs no network\n"
+    "            -o PAGE  where to (default: standard output)\n"
     "\n"
     "A reference is a pair of process and descriptor, as /proc shows it. The kernel's own\n"
     "counters are another thing. Exit status: 0 done, 1 failed, 2 usage.\n";
 
-static int failed(const struct error *err)
+int failed(const struct error *err)
 {
     fprintf(stderr, "forkscope: %s\n", err->text);
     return EXIT_FAILURE;
@@ -74,7 +79,7 @@ static int written(void)
     return failed(&err);
 }
 
-static int misused(void)
+int misused(void)
 {
     fputs(usage, stderr);
     return EXIT_USAGE;
@@ -148,7 +153,7 @@ static int show_snapshot(const struct snapshot *s, bool steady, char format, str
         return record_write(stdout, s, true, err);
     if (format == 'd') {
         struct layout *layout = layout_make(s, 1);
-        int result = dot_write(stdout, layout, 0, err);
+        int result = dot_write(stdout, &(struct picture){.layout = layout}, err);
         layout_free(layout);
         return result;
     }
@@ -264,38 +269,6 @@ static int command_run(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
-static int command_draw(int argc, char *argv[])
-{
-    static const struct option options[] = {{"dot-only", no_argument, NULL, 'd'}, {0}};
-    struct record_list list = {0};
-    const char *dir = ".";
-    bool dot_only = false;
-    struct error err;
-
-    for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
-        if (option == 'o')
-            dir = optarg;
-        else if (option == 'd')
-            dot_only = true;
-        else
-            return misused();
-    }
-    if (argc - optind != 1)
-        return misused();
-    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
-    if (in == NULL) {
-        fail(&err, "%s: %s", argv[optind], strerror(errno));
-        return failed(&err);
-    }
-    int result = record_read(in, argv[optind], &list, &err);
-    if (result == 0)
-        result = draw(&list, dir, dot_only, &err);
-    record_list_free(&list);
-    if (in != stdin)
-        fclose(in);
-    return result == 0 ? EXIT_SUCCESS : failed(&err);
-}
-
 int main(int argc, char *argv[])
 {
     static const struct {
@@ -304,7 +277,8 @@ int main(int argc, char *argv[])
     } commands[] = {{"snapshot", command_snapshot},
                     {"watch", command_watch},
                     {"run", command_run},
-                    {"draw", command_draw}};
+                    {"draw", command_draw},
+                    {"page", command_page}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))

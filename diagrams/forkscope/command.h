@@ -1,0 +1,17 @@
+/* command.h - what main.c and the files with further commands share. */
+#ifndef FORKSCOPE_COMMAND_H
+#define FORKSCOPE_COMMAND_H
+
+#include "model.h"
+
+/* Print the one line of an error; returns the exit status for it, 1. */
+int failed(const struct error *err);
+
+/* Print the synopsis; returns the exit status for wrong usage, 2. */
+int misused(void);
+
+/* The commands: argv[0] is the command's own name. Each returns the exit status. */
+int command_draw(int argc, char *argv[]);
+int command_page(int argc, char *argv[]);
+
+#endif
