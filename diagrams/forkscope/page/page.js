@@ -32,10 +32,8 @@
   /* "server.c:57", or nothing for a client. */
   const place = (s) => (s.file >= 0 && trace.files[s.file] ? trace.files[s.file].name + ":" + s.line : "");
 
-  /* "P: fork() = C1" */
-  function what(s) {
-    return s.call + (s.result === "" ? "" : " = " + s.result);
-  }
+  /* "fork() = C1": the headline without the name in front. */
+  const what = (s) => s.headline.slice(s.headline.indexOf(": ") + 2);
 
   /* ---- where the jumps lead ---- */
 
@@ -132,7 +130,7 @@
   /* ---- one step ---- */
 
   function showPicture(s) {
-    $("drawing").setAttribute("aria-label", "Picture of step " + s.number + ", " + s.who + ": " + what(s));
+    $("drawing").setAttribute("aria-label", "Picture of step " + s.number + ", " + s.headline);
     /* Each piece is one box or one line as Graphviz drew it. */
     $("drawing").firstChild.innerHTML = shared(s.picture).join("");
   }
@@ -151,10 +149,11 @@
     at = index;
     $("headline").replaceChildren(
       make("span", "count", "Step " + s.number + "  "),
-      make("span", "", s.who + ": " + what(s)),
+      make("span", "", s.headline),
     );
-    $("where").textContent = s.chain !== "" ? s.chain + (s.text ? "   " + s.text : "") : s.text;
-    $("where").hidden = $("where").textContent === "";
+    $("where").textContent = [place(s), s.chain.includes("←") ? "(" + s.chain + ")" : "", s.text]
+      .filter((part) => part !== "")
+      .join("  ");
     $("caption").textContent = s.caption;
     $("caption").hidden = s.caption === "";
     fill($("changes"), shared(s.changes));
@@ -163,7 +162,7 @@
     $("jumped").textContent = "";
     $("number").textContent = s.number;
     $("slider").value = String(index + 1);
-    $("slider").setAttribute("aria-valuetext", "step " + s.number + ", " + s.who + ": " + what(s));
+    $("slider").setAttribute("aria-valuetext", "step " + s.number + ", " + s.headline);
     $("previous").setAttribute("aria-disabled", String(index === 0));
     $("next").setAttribute("aria-disabled", String(index === steps.length - 1));
     for (const button of document.querySelectorAll("[data-jump]"))
