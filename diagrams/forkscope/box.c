@@ -160,7 +160,7 @@ void box_write(FILE *out, const struct picture *pic, const struct process *p)
     const struct place *place = layout_place(l->processes, l->process_count, p->name);
     struct paint paint = paint_process(p->state);
     char name[96], kin[64] = "", state[2 * TEXT_SIZE + WHERE_SIZE];
-    const char *ink = p->state == PROCESS_GONE ? "#777777" : "#000000";
+    const char *ink = p->state == PROCESS_GONE ? "#666666" : "#000000";
     bool struck = step != NULL && p->state == PROCESS_GONE;
 
     if (p->parent >= 0)

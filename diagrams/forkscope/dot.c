@@ -90,11 +90,11 @@ static void put_object(FILE *out, const struct picture *pic, const struct snapsh
             OBJECT_WIDTH / 72.0, OBJECT_HEIGHT / 72.0,
             o->tcp == TCP_CLOSE_WAIT && !gone ? "#FFE3CC" : "#FFFFFF", line);
     bool struck = gone && pic->trace != NULL;
-    fprintf(out, "<FONT COLOR=\"%s\"><B>%s", gone ? "#777777" : "#000000", struck ? "<S>" : "");
+    fprintf(out, "<FONT COLOR=\"%s\"><B>%s", gone ? "#666666" : "#000000", struck ? "<S>" : "");
     xml_escape(out, label);
     fprintf(out, "%s</B></FONT>", struck ? "</S>" : "");
     if (gone)
-        fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#777777\">closed</FONT>", out);
+        fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#666666\">closed</FONT>", out);
     else
         put_refs(out, pic, o, line);
     if (!gone && o->tcp != 0)
@@ -212,13 +212,21 @@ static void put_heading(FILE *out, const struct picture *pic)
     fputs("</FONT></TD></TR></TABLE>>]\n", out);
 }
 
-/* Something as large as the heading, and as wide as all columns, so that no picture is smaller. */
-static void put_frame(FILE *out, const struct layout *l)
+/*
+ * Something unseen around everything: a box with a thick border sticks out a little, and all
+ * pictures of a trace shall be of one size, or they would move.
+ */
+static void put_frame(FILE *out, const struct picture *pic)
 {
+    enum { AROUND = 4 };
+    int top = pic->bare ? TITLE_HEIGHT : 0;
+    int width = WIDTH - 2 * MARGIN + 2 * AROUND;
+    int height = pic->layout->bottom - top + 2 * AROUND;
+
     fputs("  frame [", out);
-    paint_position(out, MARGIN, WIDTH - 2 * MARGIN, TITLE_HEIGHT, l->bottom - TITLE_HEIGHT);
+    paint_position(out, MARGIN - AROUND, width, top - AROUND, height);
     fprintf(out, " shape=box style=invis fixedsize=true width=%.4f height=%.4f label=\"\"]\n",
-            (WIDTH - 2 * MARGIN) / 72.0, (l->bottom - TITLE_HEIGHT) / 72.0);
+            width / 72.0, height / 72.0);
 }
 
 int dot_write(FILE *out, const struct picture *pic, struct error *err)
@@ -232,9 +240,9 @@ int dot_write(FILE *out, const struct picture *pic, struct error *err)
           "  node [shape=plain fontname=\"DejaVu Sans,Verdana,sans-serif\" fontsize=11 margin=0]\n"
           "  edge [arrowsize=0.7 penwidth=1.5]\n",
           out);
-    if (pic->bare)
-        put_frame(out, l);
-    else
+    if (pic->trace != NULL)
+        put_frame(out, pic);
+    if (!pic->bare)
         put_heading(out, pic);
     fputs("  kernel [", out);
     paint_position(out, BAND_LEFT, BAND_WIDTH, TITLE_HEIGHT, l->bottom - TITLE_HEIGHT);
