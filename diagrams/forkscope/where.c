@@ -76,14 +76,35 @@ void where_chain(const struct chain *chain, char *text, size_t size)
 
 void where_headline(const struct step *step, char *text, size_t size)
 {
-    char who[NAME_SIZE + 16];
+    const char *who = step->who, *call = step->call, *result = step->result;
+    bool has = result[0] != '\0';
 
-    snprintf(who, sizeof who, step->kind == STEP_CLIENT ? "client %s" : "%s", step->who);
-    if (step->kind == STEP_BLOCK)
-        snprintf(text, size, "%s: %s, waits", who, step->call);
-    else
-        snprintf(text, size, "%s: %s%s%s", who, step->call, step->result[0] != '\0' ? " = " : "",
-                 step->result);
+    switch (step->kind) {
+    case STEP_START:
+        snprintf(text, size, "%s: starts in main", who);
+        return;
+    case STEP_BLOCK:
+        snprintf(text, size, "%s: %s, waits", who, call);
+        return;
+    case STEP_SIGNAL:
+        snprintf(text, size, "%s: %s arrives%s%s%s", who, call, has ? " (" : "", result,
+                 has ? ")" : "");
+        return;
+    case STEP_RETURN:
+        snprintf(text, size, "%s: %s returns", who, has ? result : call);
+        return;
+    case STEP_CLIENT:
+        snprintf(text, size, "client %s: %s%s%s", who, call, has ? " " : "", result);
+        return;
+    case STEP_TELL:
+        snprintf(text, size, "scenario to %s: %s%s%s", who, call, has ? " " : "", result);
+        return;
+    case STEP_CALL:
+    case STEP_BORN:
+    case STEP_EXIT:
+        break;
+    }
+    snprintf(text, size, "%s: %s%s%s", who, call, has ? " = " : "", result);
 }
 
 void where_process(const struct trace *trace, const struct process *p, char *text, size_t size)

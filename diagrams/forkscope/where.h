@@ -21,7 +21,7 @@ void where_source(const struct trace *trace, const struct frame *frame, char *te
 /* "on_sigchld:15 ← SIGCHLD ← main:54", innermost first, cut to fit. */
 void where_chain(const struct chain *chain, char *text, size_t size);
 
-/* "P: fork() = C2", "P: accept(3), waits", "client A: connect()": what happened in a step. */
+/* "P: fork() = C2", "P: accept(3), waits", "client A: send hello": what happened in a step. */
 void where_headline(const struct step *step, char *text, size_t size);
 
 /* "running at server.c:57", "blocked in accept(3), server.c:91": what a process does, and where. */

@@ -42,11 +42,11 @@ def c1($state; $doing; $line; $descriptors): process("C1"; $state; $doing; $line
 {"3": "S1"} as $one | {"3": "S1", "4": "S2"} as $two | {"4": "S2"} as $only
 | "ESTABLISHED" as $est
 | [
-  step("start"; "P"; "main()"; ""; main(10); [p("running"; ""; 10; {})]; []; []),
+  step("start"; "P"; ""; ""; main(10); [p("running"; ""; 10; {})]; []; []),
   step("call"; "P"; "listen(3)"; "0"; main(10); [p("running"; ""; 10; $one)]; [listening(1; "LISTEN"; 0)]; []),
   step("block"; "P"; "accept(3)"; ""; main(12); [p("blocked"; "accept(3)"; 12; $one)];
     [listening(1; "LISTEN"; 0)]; []),
-  step("client"; "A"; "connect()"; ""; []; [p("blocked"; "accept(3)"; 12; $one)];
+  step("client"; "A"; "connect"; ""; []; [p("blocked"; "accept(3)"; 12; $one)];
     [listening(1; "LISTEN"; 1), connection(0; $est; {waiting: true})]; [client($est; false)]),
   (step("call"; "P"; "accept(3)"; "4"; main(12); [p("running"; ""; 12; $two)];
     [listening(1; "LISTEN"; 0), connection(1; $est; {})]; [client($est; false)])

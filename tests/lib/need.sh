@@ -29,6 +29,9 @@ test=(
   'command lsof' lsof
   'command bwrap' bubblewrap
   'command git' git
+  'command chromium' chromium
+  'command node' nodejs
+  'command npm' npm
   'command clang' clang
   'command clang-format' clang-format
   'command cppcheck' cppcheck

@@ -31,14 +31,14 @@ async function isAt({ is }, page, number, headline, line) {
 
 export async function stepping(t) {
   const { page } = await t.open();
-  await isAt(t, page, 1, "P: main()", 10);
+  await isAt(t, page, 1, "P: starts in main", 10);
   t.is("Previous at the first step", "true", await page.locator("#previous").getAttribute("aria-disabled"));
   await page.click("#next");
   await isAt(t, page, 2, "P: listen(3) = 0", 10);
   await page.click("#next");
   await isAt(t, page, 3, "P: accept(3), waits", 12);
   await page.click("#next");
-  await isAt(t, page, 4, "client A: connect()", undefined);
+  await isAt(t, page, 4, "client A: connect", undefined);
   await page.click("#previous");
   await isAt(t, page, 3, "P: accept(3), waits", 12);
   await page.click('#steps a[href="#step=15"]');
@@ -90,9 +90,9 @@ export async function keys(t) {
   await page.keyboard.press("ArrowRight");
   await isAt(t, page, 15, "P: close(4) = 0", 12);
   await page.keyboard.press("Home");
-  await isAt(t, page, 1, "P: main()", 10);
+  await isAt(t, page, 1, "P: starts in main", 10);
   await page.keyboard.press("ArrowLeft");
-  await isAt(t, page, 1, "P: main()", 10);
+  await isAt(t, page, 1, "P: starts in main", 10);
   /* With the keys alone one comes to everything that can be pressed, and sees where one is. */
   const stops = new Set();
   for (let i = 0; i < 60; i++) {
@@ -120,7 +120,7 @@ export async function addresses(t) {
   for (const hash of ["#step=99", "#step=0", "#step=x", "#step=-1", "#other"]) {
     await page.goto("about:blank");
     await page.goto(url + hash);
-    await isAt(t, page, 1, "P: main()", 10);
+    await isAt(t, page, 1, "P: starts in main", 10);
   }
 }
 
@@ -155,8 +155,8 @@ export async function slider(t) {
   await page.keyboard.press("ArrowRight");
   t.is("an arrow key on the slider is one step", "#step=10", (await seen(page)).hash);
   await page.keyboard.press("Home");
-  await isAt(t, page, 1, "P: main()", 10);
-  t.is("what a screen reader says of it", "step 1, P: main()", await page.locator("#slider").getAttribute("aria-valuetext"));
+  await isAt(t, page, 1, "P: starts in main", 10);
+  t.is("what a screen reader says of it", "step 1, P: starts in main", await page.locator("#slider").getAttribute("aria-valuetext"));
 }
 
 export async function plays(t) {
@@ -362,4 +362,21 @@ export async function hostile(t) {
   }));
   t.is("the policy refuses what is put in by force", true, refused.length > 0);
   t.is("a script has run by force", false, await page.evaluate(() => "owned" in window));
+}
+
+/* A thousand steps: it opens at the last one, and every way to another still works. */
+export async function long(t) {
+  const { page } = await t.open({ hash: "#step=1000" });
+  t.is("it opens at", "Step 1000  P: wait() = C100", await page.textContent("#headline"));
+  t.is("what the picture has at its end", true,
+    (await page.locator("#drawing text").allTextContents()).includes("C100, child of P"));
+  t.is("lines printed", 1001, (await page.textContent("#output")).split("\n").length);
+  await page.keyboard.press("Home");
+  await page.click('[data-jump="fork"]');
+  t.is("the first fork", "Step 4  P: fork() = C1", await page.textContent("#headline"));
+  await page.locator("#slider").fill("500");
+  t.is("the slider", "Step 500  P: wait() = C50", await page.textContent("#headline"));
+  const list = await page.locator("#steps").boundingBox();
+  const entry = await page.locator('#steps [aria-current]').boundingBox();
+  t.is("the list shows the step", true, entry.y >= list.y && entry.y + entry.height <= list.y + list.height);
 }

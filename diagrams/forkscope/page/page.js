@@ -52,7 +52,7 @@
   /* ---- the source ---- */
 
   const words = new RegExp(
-    "(/\\*[\\s\\S]*?(?:\\*/|$)|//[^\\n]*)" + // comment
+    "(/\\*[\\s\\S]*?\\*/|//[^\\n]*)" + // comment
       "|(\"(?:[^\"\\\\\\n]|\\\\.)*\"|'(?:[^'\\\\\\n]|\\\\.)*'|^[ \\t]*#[ \\t]*include[ \\t]*<[^>\\n]*>)" +
       "|\\b(auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|int" +
       "|long|register|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile" +
