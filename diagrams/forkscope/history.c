@@ -70,12 +70,13 @@ static size_t past_process(struct history *h, const struct process *p)
     return h->process_count++;
 }
 
-void history_program(struct history *h, pid_t pid)
+static const char *remember(struct history *h, const char *name, pid_t pid)
 {
     struct proc_stat stat = {0};
-    struct process p = {.name = "P", .pid = pid, .shares = -1, .call_fd = -1};
+    struct process p = {.pid = pid, .shares = -1, .call_fd = -1};
 
-    /* It is our child: until we wait for it, it is there, if only as a zombie. */
+    snprintf(p.name, sizeof p.name, "%s", name);
+    /* It is our child, or traced: until we wait for it, it is there, if only as a zombie. */
     if (proc_stat(pid, &stat) == 0)
         p.start = stat.start;
     size_t index = past_process(h, &p); /* first, because it may move the array */
@@ -83,6 +84,17 @@ void history_program(struct history *h, pid_t pid)
     last->pid = p.pid;
     last->start = p.start;
     last->shares = -1;
+    return last->name;
+}
+
+void history_program(struct history *h, pid_t pid)
+{
+    (void)remember(h, "P", pid);
+}
+
+const char *history_born(struct history *h, pid_t pid)
+{
+    return remember(h, "", pid);
 }
 
 /* Turn an ended process into what is left of it: its name, and how it ended if that was seen. */

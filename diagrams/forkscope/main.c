@@ -6,6 +6,7 @@
 #include "snapshot.h"
 #include "table.h"
 #include "target.h"
+#include "trace.h"
 #include "watch.h"
 #include "dot.h"
 
@@ -25,6 +26,9 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "       forkscope run [-s SCENARIO] [-o FILE] [--tell [--pause]]\n"
                             "                     [--shared-network] [--deadline SECONDS]\n"
                             "                     -- PROGRAM [ARG...]\n"
+                            "       forkscope trace [-s SCENARIO] [-o FILE] [--order ORDER]\n"
+                            "                     [--max-steps N] [--deadline SECONDS]\n"
+                            "                     [--shared-network] -- PROGRAM [ARG...]\n"
                             "       forkscope draw [-o DIR] [--dot-only] [--step N | --all] FILE\n"
                             "       forkscope page [-o PAGE] FILE\n"
                             "       forkscope --help | --version\n";
@@ -50,6 +54,14 @@ static const char help[] =
     "                     of its own, where that is permitted\n"
     "            --deadline SECONDS\n"
     "                     how long to wait for any one thing (default: 30)\n"
+    "trace     run a program compiled with -g -O0 step by step: every call that changes the\n"
+    "          picture, with its source line and what everybody holds then (JSON lines)\n"
+    "            -s, -o, --shared-network\n"
+    "                     as for run\n"
+    "            --order parent-first | child-first | random=SEED\n"
+    "                     who goes on after a fork (default: parent-first)\n"
+    "            --max-steps N, --deadline SECONDS\n"
+    "                     end there; the trace says so (default: 1000, 60)\n"
     "draw      records or a trace to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
@@ -269,16 +281,79 @@ static int command_run(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
+/* parent-first, child-first or random=SEED. */
+static bool read_order(const char *text, struct trace_options *options)
+{
+    char *end;
+
+    if (strcmp(text, "parent-first") == 0 || strcmp(text, "child-first") == 0) {
+        options->order = text[0] == 'p' ? ORDER_PARENT_FIRST : ORDER_CHILD_FIRST;
+        return true;
+    }
+    if (strncmp(text, "random=", 7) != 0 || !isdigit((unsigned char)text[7]))
+        return false;
+    options->order = ORDER_RANDOM;
+    options->seed = strtoull(text + 7, &end, 10);
+    return *end == '\0';
+}
+
+/* A whole number above 0, and nothing behind it. */
+static bool read_count(const char *text, size_t *count)
+{
+    char *end;
+
+    *count = strtoul(text, &end, 10);
+    return isdigit((unsigned char)text[0]) && *end == '\0' && *count > 0;
+}
+
+static int command_trace(int argc, char *argv[])
+{
+    static const struct option options[] = {{"order", required_argument, NULL, 'r'},
+                                            {"max-steps", required_argument, NULL, 'm'},
+                                            {"deadline", required_argument, NULL, 'd'},
+                                            {"shared-network", no_argument, NULL, 'n'},
+                                            {0}};
+    struct trace_options trace = {.out = stdout, .deadline = 60, .max_steps = 1000};
+    const char *path = NULL;
+    struct error err;
+
+    for (int option; (option = getopt_long(argc, argv, "+s:o:", options, NULL)) != -1;) {
+        if (option == 's')
+            trace.scenario = optarg;
+        else if (option == 'o')
+            path = optarg;
+        else if (option == 'n')
+            trace.shared_network = true;
+        else if ((option == 'r' && read_order(optarg, &trace)) ||
+                 (option == 'm' && read_count(optarg, &trace.max_steps)) ||
+                 (option == 'd' && read_seconds(optarg, &trace.deadline)))
+            continue;
+        else
+            return misused();
+    }
+    if (argc - optind < 1)
+        return misused();
+    trace.argv = argv + optind;
+    if (path != NULL && (trace.out = fopen(path, "we")) == NULL) {
+        fail(&err, "%s: %s", path, strerror(errno));
+        return failed(&err);
+    }
+    if (path != NULL && isatty(STDERR_FILENO))
+        trace.progress = stderr;
+    int result = trace_program(&trace, &err);
+    if (path != NULL && fclose(trace.out) == EOF && result == 0)
+        result = fail(&err, "%s: %s", path, strerror(errno));
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
 int main(int argc, char *argv[])
 {
     static const struct {
         const char *name;
         int (*run)(int argc, char *argv[]);
-    } commands[] = {{"snapshot", command_snapshot},
-                    {"watch", command_watch},
-                    {"run", command_run},
-                    {"draw", command_draw},
-                    {"page", command_page}};
+    } commands[] = {{"snapshot", command_snapshot}, {"watch", command_watch},
+                    {"run", command_run},           {"trace", command_trace},
+                    {"draw", command_draw},         {"page", command_page}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))
