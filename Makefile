@@ -53,6 +53,13 @@ $(numbers:%=watch-%): watch-%: ## watch-03: the live table of stage 03 while it 
 $(numbers:%=diff-%): diff-%: ## diff-04: what changed from stage 03 to stage 04
 	@chapters/diff.sh $*
 
+$(numbers:%=trace-%): trace-%: ## trace-03: step through stage 03 in a browser; or PROG=my.c, EXERCISE=1
+	@tests/lib/need.sh diagrams
+	@$(MAKE) --no-print-directory --silent $(forkscope)
+	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client, and has no server to trace" >&2; exit 1; }
+	@FORKLAB_BUILD=$(BUILD) CC="$(CC)" diagrams/trace.sh $(call chapter,$*) \
+	  "$(or $(PROG),chapters/$(call chapter,$*)/$(if $(EXERCISE),exercise,server).c)"
+
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
@@ -73,7 +80,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-%:
+run-% watch-% diff-% trace-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
@@ -93,7 +100,7 @@ $(BUILD)/tests/%: tests/lib/%.c
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
 .PHONY: all tour test client diagrams bench soak help clean programs
-.PHONY: $(foreach word,run watch diff,$(numbers:%=$(word)-%))
+.PHONY: $(foreach word,run watch diff trace,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.
