@@ -5,8 +5,6 @@
 // Prints what is wrong, one line each, and exits 1; nothing, and 0, when all is right.
 // The checks themselves are in checks.mjs, each an exported function.
 import { createRequire } from "node:module";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as checks from "./checks.mjs";
@@ -15,8 +13,8 @@ const [modules, name, file] = process.argv.slice(2);
 const require = createRequire(join(resolve(modules), "node_modules", "x"));
 const { chromium } = require("playwright-core");
 const axe = require("axe-core").source;
-const profile = mkdtempSync(join(tmpdir(), "forklab-page-"));
 const wrong = [];
+let browser;
 let noting = true; // what the browser says by itself
 
 /* Note what is wrong, unless it is right. */
@@ -29,20 +27,12 @@ function note(line) {
   if (noting) wrong.push(line);
 }
 
-/* A whole browser, in a profile of its own, with one page in it. Anything it says or asks for is noted. */
+/* A page in a window of its own. Anything it says or asks for is noted. */
 async function open({ hash = "", width = 1280, height = 900, clock = false, ...options } = {}) {
-  const context = await chromium.launchPersistentContext(mkdtempSync(join(profile, "p-")), {
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    headless: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    viewport: { width, height },
-    timeout: 60000,
-    ...options,
-  });
-  const page = context.pages()[0] ?? (await context.newPage());
+  const context = await browser.newContext({ viewport: { width, height }, ...options });
+  const page = await context.newPage();
   const url = pathToFileURL(resolve(file)).href;
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(60000);
   page.on("console", (message) => note(`console: ${message.text()}`));
   page.on("pageerror", (error) => note(`error: ${error.message}`));
   page.on("dialog", async (dialog) => {
@@ -55,12 +45,18 @@ async function open({ hash = "", width = 1280, height = 900, clock = false, ...o
   });
   if (clock) await page.clock.install();
   await page.goto(url + hash);
-  return { page, context, url };
+  return { page, url };
 }
 
-const opened = [];
 try {
   if (typeof checks[name] !== "function") throw new Error(`there is no check called ${name}`);
+  // In a profile of its own, which playwright makes and removes.
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    timeout: 60000,
+  });
   await checks[name]({
     is,
     axe,
@@ -68,17 +64,12 @@ try {
     provoke: () => {
       noting = false;
     },
-    open: async (options) => {
-      const one = await open(options);
-      opened.push(one.context);
-      return one;
-    },
+    open,
   });
 } catch (error) {
   wrong.push(`${name}: ${error.message}`);
 } finally {
-  for (const context of opened) await context.close();
-  rmSync(profile, { recursive: true, force: true });
+  await browser?.close();
 }
 for (const line of wrong) console.log(line);
 process.exitCode = wrong.length > 0 ? 1 : 0;

@@ -50,7 +50,7 @@ browse() {
   untraced
   local i # run sets it
   assert_is 'what npm could not install' '' "$([[ -e $MODULES/installed ]] || printf '%s' "${INSTALLED:-?}")" || return 1
-  run bare timeout 180 node "$LAB_ROOT/tests/page/browse.mjs" \
+  run bare timeout 400 node "$LAB_ROOT/tests/page/browse.mjs" \
     "$MODULES" "$1" "$PAGES/${2:-small}.html"
   assert_is "what is wrong ($1)" '' "$output" && assert_is "exit status ($1)" 0 "$status"
 }
