@@ -88,6 +88,13 @@ gradescope: ## the autograder that Gradescope takes (CHAPTERS="03": only these)
 	@tests/lib/need.sh class
 	@FORKLAB_BUILD=$(BUILD) tests/grading/gradescope/make.sh
 
+$(numbers:%=trace-%): trace-%: ## trace-03: step through stage 03 in a browser; or PROG=my.c, EXERCISE=1
+	@tests/lib/need.sh diagrams
+	@$(MAKE) --no-print-directory --silent $(forkscope)
+	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client, and has no server to trace" >&2; exit 1; }
+	@FORKLAB_BUILD=$(BUILD) CC="$(CC)" diagrams/trace.sh $(call chapter,$*) \
+	  "$(or $(PROG),chapters/$(call chapter,$*)/$(if $(EXERCISE),exercise,server).c)"
+
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
@@ -112,7 +119,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-% check-% predict-% hint-% reset-%:
+run-% watch-% diff-% trace-% check-% predict-% hint-% reset-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
@@ -122,6 +129,8 @@ $(BUILD)/objects/%.o: diagrams/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(STANDARD) -O1 $(CFLAGS) -MMD -c -o $@ $<
 -include $(wildcard $(BUILD)/objects/*/*.d)
+# The assembler includes these, which the compiler cannot tell.
+$(BUILD)/objects/forkscope/embed.o: $(wildcard diagrams/forkscope/page/*)
 
 $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
@@ -146,7 +155,7 @@ traced: $(traced)
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
 .PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
-.PHONY: $(foreach word,run watch diff check predict hint reset,$(numbers:%=$(word)-%))
+.PHONY: $(foreach word,run watch diff trace check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.

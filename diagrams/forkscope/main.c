@@ -1,6 +1,5 @@
 /* main.c - the command line. Every error ends here, in one line. */
-#include "draw.h"
-#include "findings.h"
+#include "command.h"
 #include "record.h"
 #include "run.h"
 #include "settle.h"
@@ -31,7 +30,8 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "                     [--max-steps N] [--deadline SECONDS]\n"
                             "                     [--shared-network] -- PROGRAM [ARG...]\n"
                             "       forkscope findings [--json] FILE\n"
-                            "       forkscope draw [-o DIR] [--dot-only] FILE\n"
+                            "       forkscope draw [-o DIR] [--dot-only] [--step N | --all] FILE\n"
+                            "       forkscope page [-o PAGE] FILE\n"
                             "       forkscope --help | --version\n";
 
 static const char help[] =
@@ -66,15 +66,19 @@ static const char help[] =
     "findings  what went wrong in a trace, one line each with its source line and its steps;\n"
     "          trace itself says it at its end\n"
     "            --json   one line of JSON each instead\n"
-    "draw      records to pictures: a .dot and an .svg file for each moment\n"
+    "draw      records or a trace to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
     "                     no SVG, so that Graphviz is not needed\n"
+    "            --step N, --all\n"
+    "                     of a trace: that step, or every step\n"
+    "page      a trace to one web page to step through, which needs no network\n"
+    "            -o PAGE  where to (default: standard output)\n"
     "\n"
     "A reference is a pair of process and descriptor, as /proc shows it. The kernel's own\n"
     "counters are another thing. Exit status: 0 done, 1 failed, 2 usage.\n";
 
-static int failed(const struct error *err)
+int failed(const struct error *err)
 {
     fprintf(stderr, "forkscope: %s\n", err->text);
     return EXIT_FAILURE;
@@ -91,14 +95,13 @@ static int written(void)
     return failed(&err);
 }
 
-static int misused(void)
+int misused(void)
 {
     fputs(usage, stderr);
     return EXIT_USAGE;
 }
 
-/* Colour only on a terminal, and not where NO_COLOR is set. */
-static struct table_style terminal_style(void)
+struct table_style terminal_style(void)
 {
     const char *no_color = getenv("NO_COLOR");
 
@@ -165,7 +168,7 @@ static int show_snapshot(const struct snapshot *s, bool steady, char format, str
         return record_write(stdout, s, true, err);
     if (format == 'd') {
         struct layout *layout = layout_make(s, 1);
-        int result = dot_write(stdout, layout, 0, err);
+        int result = dot_write(stdout, &(struct picture){.layout = layout}, err);
         layout_free(layout);
         return result;
     }
@@ -351,70 +354,6 @@ static int command_trace(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
-static int command_draw(int argc, char *argv[])
-{
-    static const struct option options[] = {{"dot-only", no_argument, NULL, 'd'}, {0}};
-    struct record_list list = {0};
-    const char *dir = ".";
-    bool dot_only = false;
-    struct error err;
-
-    for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
-        if (option == 'o')
-            dir = optarg;
-        else if (option == 'd')
-            dot_only = true;
-        else
-            return misused();
-    }
-    if (argc - optind != 1)
-        return misused();
-    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
-    if (in == NULL) {
-        fail(&err, "%s: %s", argv[optind], strerror(errno));
-        return failed(&err);
-    }
-    int result = record_read(in, argv[optind], &list, &err);
-    if (result == 0)
-        result = draw(&list, dir, dot_only, &err);
-    record_list_free(&list);
-    if (in != stdin)
-        fclose(in);
-    return result == 0 ? EXIT_SUCCESS : failed(&err);
-}
-
-static int command_findings(int argc, char *argv[])
-{
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
-    struct table_style style = terminal_style();
-    struct trace trace = {0};
-    bool json = false;
-    struct error err;
-
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option != 'j')
-            return misused();
-        json = true;
-    }
-    if (argc - optind != 1)
-        return misused();
-    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
-    if (in == NULL) {
-        fail(&err, "%s: %s", argv[optind], strerror(errno));
-        return failed(&err);
-    }
-    int result = trace_read(in, argv[optind], &trace, &err);
-    if (result == 0) {
-        findings_make(&trace);
-        result = json ? findings_write(stdout, &trace, &err)
-                      : findings_print(stdout, &trace, &style, &err);
-    }
-    trace_free(&trace);
-    if (in != stdin)
-        fclose(in);
-    return result == 0 ? EXIT_SUCCESS : failed(&err);
-}
-
 int main(int argc, char *argv[])
 {
     static const struct {
@@ -422,7 +361,8 @@ int main(int argc, char *argv[])
         int (*run)(int argc, char *argv[]);
     } commands[] = {{"snapshot", command_snapshot}, {"watch", command_watch},
                     {"run", command_run},           {"trace", command_trace},
-                    {"draw", command_draw},         {"findings", command_findings}};
+                    {"draw", command_draw},         {"page", command_page},
+                    {"findings", command_findings}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))

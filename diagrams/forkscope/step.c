@@ -248,6 +248,19 @@ static int read_line(const json_t *json, size_t number, struct trace *trace, str
     return read_end(json, trace, err) == -1 ? -1 : 1;
 }
 
+bool trace_is(FILE *in)
+{
+    char *line = NULL;
+    size_t room = 0;
+    json_t *json = getline(&line, &room, in) == -1 ? NULL : json_loads(line, 0, NULL);
+    bool is = json_object_get(json, "trace") != NULL;
+
+    json_decref(json);
+    free(line);
+    rewind(in);
+    return is;
+}
+
 int trace_read(FILE *in, const char *name, struct trace *trace, struct error *err)
 {
     char *line = NULL;

@@ -103,6 +103,9 @@ int trace_write_end(FILE *out, const struct trace *trace, struct error *err);
 int trace_read(FILE *in, const char *name, struct trace *trace, struct error *err);
 void trace_free(struct trace *trace);
 
+/* Does `in` begin as a trace does? It is read from its beginning, and is there again after. */
+bool trace_is(FILE *in);
+
 /* Free what one step holds, and clear it. */
 void step_free(struct step *step);
 

@@ -126,7 +126,7 @@ installing (about a minute): apt-get install -y --no-install-recommends $ALL_OF_
   fake apt-get
   need root test
   local package
-  for package in build-essential libmnl-dev libjansson-dev libdw-dev graphviz bats parallel jq iproute2 lsof git \
+  for package in build-essential libmnl-dev libjansson-dev libdw-dev graphviz bats parallel jq iproute2 lsof git chromium nodejs npm \
     clang clang-format cppcheck shellcheck shfmt; do
     assert_is "how often $package is asked for" 1 "$(tr ' ' '\n' < <(calls) | grep -cx -- "$package")"
   done

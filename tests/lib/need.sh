@@ -46,6 +46,9 @@ test=(
   'command ss' iproute2
   'command lsof' lsof
   'command git' git
+  'command chromium' chromium
+  'command node' nodejs
+  'command npm' npm
   'command clang' clang
   'command clang-format' clang-format
   'command cppcheck' cppcheck
