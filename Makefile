@@ -2,6 +2,8 @@
 # Chapters are found by their folders, so adding one needs no edit here.
 
 BUILD ?= build
+# One name for it, however it was given: what depends on what is noted under this name.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PORT ?= 9000
 CC ?= cc
 CFLAGS ?= -g
