@@ -148,7 +148,7 @@ hostile() {
 }
 
 @test "the sandbox has namespaces of its own, no capability, and its limits" {
-  "$FORKLAB_BUILD/tests/sandbox" run -o "$BATS_TEST_TMPDIR/out" -e "$BATS_TEST_TMPDIR/err" -p 7 -n 33 \
+  FORKLAB_RUN=$MARK "$FORKLAB_BUILD/tests/sandbox" run -o "$BATS_TEST_TMPDIR/out" -e "$BATS_TEST_TMPDIR/err" -p 7 -n 33 \
     -- /bin/sh -c 'readlink /proc/self/ns/*; cat /proc/self/status /proc/self/limits; echo $PPID; env'
   local out=$BATS_TEST_TMPDIR/out space
   assert_is 'stderr' '' "$(<"$BATS_TEST_TMPDIR/err")"

@@ -9,7 +9,7 @@
 # grader_setup: to be called by setup, after lab_setup.
 grader_setup() {
   CHECK=$LAB_ROOT/tests/grading/check
-  MARK=$FORKLAB_RUN.$BATS_SUITE_TEST_NUMBER
+  MARK=${FORKLAB_RUN-alone.$$}.$BATS_SUITE_TEST_NUMBER
   export NO_COLOR=1
   # The grader's own bats must not think it is part of ours.
   unset GRADE_RUN SUBMISSION SEED UNSANDBOXED
