@@ -79,6 +79,22 @@ progress: ## which of my exercises pass
 	@$(MAKE) --no-print-directory --silent grader
 	@FORKLAB_BUILD=$(BUILD) tests/grading/progress
 
+grade: ## grade a class: SUBMISSIONS=dir, and OUT=dir JOBS=n HOSTS=file
+	@tests/lib/need.sh class
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/class
+
+gradescope: ## the autograder that Gradescope takes (CHAPTERS="03": only these)
+	@tests/lib/need.sh class
+	@FORKLAB_BUILD=$(BUILD) tests/grading/gradescope/make.sh
+
+$(numbers:%=trace-%): trace-%: ## trace-03: step through stage 03 in a browser; or PROG=my.c, EXERCISE=1
+	@tests/lib/need.sh diagrams
+	@$(MAKE) --no-print-directory --silent $(forkscope)
+	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client, and has no server to trace" >&2; exit 1; }
+	@FORKLAB_BUILD=$(BUILD) CC="$(CC)" diagrams/trace.sh $(call chapter,$*) \
+	  "$(or $(PROG),chapters/$(call chapter,$*)/$(if $(EXERCISE),exercise,server).c)"
+
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
@@ -86,6 +102,10 @@ diagrams: ## measure and draw every diagram anew
 
 bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
 	@BUILD=$(BUILD) tests/bench/bench.sh
+	@tests/lib/need.sh tour
+	@$(MAKE) --no-print-directory --silent grader
+	@BUILD=$(BUILD) tests/bench/trace.sh
+	@FORKLAB_BUILD=$(BUILD) tests/bench/grading.sh
 
 soak: all $(BUILD)/tests/load ## a million clients for chapter 09
 	@BUILD=$(BUILD) tests/bench/soak.sh
@@ -99,16 +119,18 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-% check-% predict-% hint-% reset-%:
+run-% watch-% diff-% trace-% check-% predict-% hint-% reset-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
-	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson
+	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson -ldw
 
 $(BUILD)/objects/%.o: diagrams/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(STANDARD) -O1 $(CFLAGS) -MMD -c -o $@ $<
 -include $(wildcard $(BUILD)/objects/*/*.d)
+# The assembler includes these, which the compiler cannot tell.
+$(BUILD)/objects/forkscope/embed.o: $(wildcard diagrams/forkscope/page/*)
 
 $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
@@ -121,10 +143,19 @@ $(BUILD)/tests/sandbox: $(wildcard tests/grading/sandbox/*.[ch])
 
 grader: $(forkscope) $(BUILD)/tests/sandbox $(BUILD)/tests/clients # what the grading scripts use
 
+# The servers as the tracer needs them: with lines, and not optimised. build/traced/03-naive-fork/server
+traced := $(patsubst chapters/%.c,$(BUILD)/traced/%,$(wildcard chapters/*/server.c))
+
+$(BUILD)/traced/%: chapters/%.c
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -g -O0 -o $@ $<
+
+traced: $(traced)
+
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client progress exercises diagrams bench soak help clean grader programs
-.PHONY: $(foreach word,run watch diff check predict hint reset,$(numbers:%=$(word)-%))
+.PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
+.PHONY: $(foreach word,run watch diff trace check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.

@@ -70,12 +70,13 @@ static size_t past_process(struct history *h, const struct process *p)
     return h->process_count++;
 }
 
-void history_program(struct history *h, pid_t pid)
+static const char *remember(struct history *h, const char *name, pid_t pid)
 {
     struct proc_stat stat = {0};
-    struct process p = {.name = "P", .pid = pid, .shares = -1, .call_fd = -1};
+    struct process p = {.pid = pid, .shares = -1, .call_fd = -1};
 
-    /* It is our child: until we wait for it, it is there, if only as a zombie. */
+    snprintf(p.name, sizeof p.name, "%s", name);
+    /* It is our child, or traced: until we wait for it, it is there, if only as a zombie. */
     if (proc_stat(pid, &stat) == 0)
         p.start = stat.start;
     size_t index = past_process(h, &p); /* first, because it may move the array */
@@ -83,6 +84,17 @@ void history_program(struct history *h, pid_t pid)
     last->pid = p.pid;
     last->start = p.start;
     last->shares = -1;
+    return last->name;
+}
+
+void history_program(struct history *h, pid_t pid)
+{
+    (void)remember(h, "P", pid);
+}
+
+const char *history_born(struct history *h, pid_t pid)
+{
+    return remember(h, "", pid);
 }
 
 /* Turn an ended process into what is left of it: its name, and how it ended if that was seen. */
@@ -93,6 +105,7 @@ static struct process gone(const struct process *last)
     if (p.state != PROCESS_ZOMBIE && p.state != PROCESS_GONE)
         p.doing[0] = '\0';
     p.state = PROCESS_GONE;
+    p.pending[0] = '\0';
     p.descriptors = NULL;
     p.descriptor_count = 0;
     p.shares = -1;
@@ -134,6 +147,7 @@ static void apply_processes(struct history *h, struct snapshot *s, bool keep_gon
         h->processes[e].last = *p;
         h->processes[e].last.descriptors = NULL;
         h->processes[e].last.descriptor_count = 0;
+        h->processes[e].last.at = (struct chain){0};
         p->parent = -1;
         for (size_t k = 0; k + 1 < ordered_count; k++)
             if (strcmp(ordered[k].name, h->processes[e].parent) == 0)

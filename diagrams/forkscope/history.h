@@ -20,6 +20,12 @@ void history_free(struct history *h);
 /* Say that `pid` is the program, P, even if it ends before anybody has looked. */
 void history_program(struct history *h, pid_t pid);
 
+/*
+ * Say that `pid` has just been born, so that names go by birth. Returns its name, which lasts
+ * until the next call.
+ */
+const char *history_born(struct history *h, pid_t pid);
+
 /* Say beforehand that the client at this local port is called `name`. */
 void history_client(struct history *h, const char *name, uint16_t port);
 

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,7 +25,7 @@ static void write_text(const char *path, const char *text)
 
     if (fd == -1)
         return;
-    /* A refusal shows right after: the loopback interface cannot be brought up. */
+    /* A refusal that matters shows right after: the loopback interface cannot be brought up. */
     if (write(fd, text, strlen(text)) == -1) {
         close(fd);
         return;
@@ -47,14 +49,26 @@ static bool loopback_up(void)
     return up;
 }
 
+/*
+ * A FIN that had to be sent twice, as on a machine under load, is answered with a RST by a
+ * kernel that has forgotten the connection, and by default a RST ends TIME_WAIT (RFC 1337).
+ * Then the same run would show another state. Where the setting is refused, it stays rare.
+ */
+static void keep_time_wait(void)
+{
+    write_text("/proc/sys/net/ipv4/tcp_rfc1337", "1");
+}
+
 static bool enter_private_network(void)
 {
     uid_t uid = getuid();
     gid_t gid = getgid();
     char map[64];
 
-    if (unshare(CLONE_NEWNET) == 0)
+    if (unshare(CLONE_NEWNET) == 0) {
+        keep_time_wait();
         return loopback_up();
+    }
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
         return false;
     write_text("/proc/self/setgroups", "deny");
@@ -62,6 +76,7 @@ static bool enter_private_network(void)
     write_text("/proc/self/uid_map", map);
     snprintf(map, sizeof map, "%u %u 1", gid, gid);
     write_text("/proc/self/gid_map", map);
+    keep_time_wait();
     return loopback_up();
 }
 
@@ -83,9 +98,10 @@ bool launch_private_network(void)
 }
 
 /* In the child: become the program. Only async-signal-safe calls; failure is told by errno. */
-static void become(char *const argv[], int output, int report)
+static void become(char *const argv[], int output, int report, int gate)
 {
     sigset_t none;
+    char go;
     int null = open("/dev/null", O_RDONLY);
 
     setpgid(0, 0);
@@ -99,6 +115,12 @@ static void become(char *const argv[], int output, int report)
     if (null == -1 || dup2(null, 0) == -1 || dup2(output, 1) == -1 || dup2(output, 2) == -1 ||
         dup2(report, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
         _exit(127);
+    /* The numbers below 4 are taken now, and gate lies above: see launch_program. */
+    if (gate != -1) {
+        personality(ADDR_NO_RANDOMIZE);
+        while (read(gate, &go, 1) == -1 && errno == EINTR)
+            ;
+    }
     /* Whatever was open here must not show up in the program's descriptor table. */
     close_range(4, ~0U, 0);
     execvp(argv[0], argv);
@@ -108,34 +130,77 @@ static void become(char *const argv[], int output, int report)
     _exit(127);
 }
 
-pid_t launch_program(char *const argv[], int *output, struct error *err)
+/* Give up on a program that was not started: close what there is, and return -1. */
+static pid_t give_up(pid_t pid, int *ends, size_t count)
 {
-    int text[2], report[2], why;
+    int status;
+
+    if (pid > 0)
+        kill(pid, SIGKILL);
+    /* One that is traced stops once more on its way out. */
+    while (pid > 0 && waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+        ptrace(PTRACE_CONT, pid, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (ends[i] != -1)
+            close(ends[i]);
+    return -1;
+}
+
+/* pipe2(2), with both ends above what become() overwrites. */
+static int high_pipe(int *ends)
+{
+    int low[2];
+
+    if (pipe2(low, O_CLOEXEC) == -1)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, 10);
+        close(low[i]);
+    }
+    return ends[0] == -1 || ends[1] == -1 ? -1 : 0;
+}
+
+pid_t launch_program(char *const argv[], int (*seize)(pid_t pid, struct error *err), int *output,
+                     struct error *err)
+{
+    enum { TEXT, TEXT_END, REPORT, REPORT_END, GATE, GATE_END, ENDS };
+    int ends[ENDS] = {-1, -1, -1, -1, -1, -1}, why;
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    if (pipe2(text, O_CLOEXEC) == -1 || pipe2(report, O_CLOEXEC) == -1)
-        return fail(err, "pipe: %s", strerror(errno));
+    if (high_pipe(&ends[TEXT]) == -1 || high_pipe(&ends[REPORT]) == -1 ||
+        (seize != NULL && high_pipe(&ends[GATE]) == -1)) {
+        fail(err, "pipe: %s", strerror(errno));
+        return give_up(0, ends, ENDS);
+    }
     pid_t pid = fork();
-    if (pid == 0)
-        become(argv, text[1], report[1]);
-    close(text[1]);
-    close(report[1]);
+    if (pid == 0) {
+        /* Or the child would wait for ever at its own gate. */
+        if (seize != NULL)
+            close(ends[GATE_END]);
+        become(argv, ends[TEXT_END], ends[REPORT_END], ends[GATE]);
+    }
     if (pid == -1) {
-        close(text[0]);
-        close(report[0]);
-        return fail(err, "fork: %s", strerror(errno));
+        fail(err, "fork: %s", strerror(errno));
+        return give_up(0, ends, ENDS);
     }
     setpgid(pid, pid);
+    if (seize != NULL && seize(pid, err) == -1)
+        return give_up(pid, ends, ENDS);
+    for (int i = 0; i < ENDS; i++)
+        if (i != TEXT && i != REPORT && ends[i] != -1) {
+            close(ends[i]); /* the gate opens with its end */
+            ends[i] = -1;
+        }
     /* The report pipe closes by itself when exec succeeds. */
-    ssize_t got = read(report[0], &why, sizeof why);
-    close(report[0]);
+    ssize_t got = read(ends[REPORT], &why, sizeof why);
+    close(ends[REPORT]);
+    ends[REPORT] = -1;
     if (got == (ssize_t)sizeof why) {
-        waitpid(pid, NULL, 0);
-        close(text[0]);
-        return fail(err, "%s: %s", argv[0], strerror(why));
+        fail(err, "%s: %s", argv[0], strerror(why));
+        return give_up(pid, ends, ENDS);
     }
-    fcntl(text[0], F_SETFL, O_NONBLOCK);
-    *output = text[0];
+    fcntl(ends[TEXT], F_SETFL, O_NONBLOCK);
+    *output = ends[TEXT];
     return pid;
 }
 

@@ -32,16 +32,25 @@ enum {
     CLIENT_LEFT = 656,
     CLIENT_WIDTH = 176,
     CLIENT_HEIGHT = 46,
+    OWN_PLACES = 12,
     WIDTH = CLIENT_LEFT + CLIENT_WIDTH + MARGIN,
 };
 
 /* The room one box has in every picture: a process (the only kind with fds), an object, a client. */
 struct place {
     char name[NAME_SIZE];
-    int *fds; /* ascending: every descriptor it has in any record, but the standard ones */
+    int *fds;      /* ascending: every descriptor it has in any record, but the standard ones */
+    size_t *first; /* beside fds: the first record in which each was open */
     size_t fd_count;
+    bool signals; /* a process that in some record has a signal pending, or stands in a handler */
     int top;
     int height;
+    /* Indexes of records. Where very many things occur, one that comes later stands where one
+     * stood that has ended: then the older one is not shown any more. */
+    size_t from;  /* the first record that has it */
+    size_t alive; /* the last one in which it has not ended */
+    size_t until; /* the first one in which its place is another's; SIZE_MAX: none */
+    size_t slot;
 };
 
 struct layout {
@@ -57,11 +66,15 @@ struct layout {
 };
 
 /*
- * Reserve a place for everything that occurs in any of the `count` records.
+ * Reserve a place for everything that occurs in any of the `count` records. Nothing moves;
+ * up to OWN_PLACES things of a kind have each a place of their own.
  * The records must outlive the layout. Free it with layout_free.
  */
 struct layout *layout_make(const struct snapshot *records, size_t count);
 void layout_free(struct layout *layout);
+
+/* Does the picture of record `index` show `name`: has its place not become another's? */
+bool layout_shows(struct place *places, size_t count, const char *name, size_t index);
 
 /* The place reserved for `name` among `count` places, or NULL. */
 struct place *layout_place(struct place *places, size_t count, const char *name);

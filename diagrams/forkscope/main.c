@@ -1,11 +1,12 @@
 /* main.c - the command line. Every error ends here, in one line. */
-#include "draw.h"
+#include "command.h"
 #include "record.h"
 #include "run.h"
 #include "settle.h"
 #include "snapshot.h"
 #include "table.h"
 #include "target.h"
+#include "trace.h"
 #include "watch.h"
 #include "dot.h"
 
@@ -25,7 +26,12 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "       forkscope run [-s SCENARIO] [-o FILE] [--tell [--pause]]\n"
                             "                     [--shared-network] [--deadline SECONDS]\n"
                             "                     -- PROGRAM [ARG...]\n"
-                            "       forkscope draw [-o DIR] [--dot-only] FILE\n"
+                            "       forkscope trace [-s SCENARIO] [-o FILE] [--order ORDER]\n"
+                            "                     [--max-steps N] [--deadline SECONDS]\n"
+                            "                     [--shared-network] -- PROGRAM [ARG...]\n"
+                            "       forkscope findings [--json] FILE\n"
+                            "       forkscope draw [-o DIR] [--dot-only] [--step N | --all] FILE\n"
+                            "       forkscope page [-o PAGE] FILE\n"
                             "       forkscope --help | --version\n";
 
 static const char help[] =
@@ -49,15 +55,30 @@ static const char help[] =
     "                     of its own, where that is permitted\n"
     "            --deadline SECONDS\n"
     "                     how long to wait for any one thing (default: 30)\n"
-    "draw      records to pictures: a .dot and an .svg file for each moment\n"
+    "trace     run a program compiled with -g -O0 step by step: every call that changes the\n"
+    "          picture, with its source line and what everybody holds then (JSON lines)\n"
+    "            -s, -o, --shared-network\n"
+    "                     as for run\n"
+    "            --order parent-first | child-first | random=SEED\n"
+    "                     who goes on after a fork (default: parent-first)\n"
+    "            --max-steps N, --deadline SECONDS\n"
+    "                     end there; the trace says so (default: 1000, 60)\n"
+    "findings  what went wrong in a trace, one line each with its source line and its steps;\n"
+    "          trace itself says it at its end\n"
+    "            --json   one line of JSON each instead\n"
+    "draw      records or a trace to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
     "                     no SVG, so that Graphviz is not needed\n"
+    "            --step N, --all\n"
+    "                     of a trace: that step, or every step\n"
+    "page      a trace to one web page to step through, which needs no network\n"
+    "            -o PAGE  where to (default: standard output)\n"
     "\n"
     "A reference is a pair of process and descriptor, as /proc shows it. The kernel's own\n"
     "counters are another thing. Exit status: 0 done, 1 failed, 2 usage.\n";
 
-static int failed(const struct error *err)
+int failed(const struct error *err)
 {
     fprintf(stderr, "forkscope: %s\n", err->text);
     return EXIT_FAILURE;
@@ -74,14 +95,13 @@ static int written(void)
     return failed(&err);
 }
 
-static int misused(void)
+int misused(void)
 {
     fputs(usage, stderr);
     return EXIT_USAGE;
 }
 
-/* Colour only on a terminal, and not where NO_COLOR is set. */
-static struct table_style terminal_style(void)
+struct table_style terminal_style(void)
 {
     const char *no_color = getenv("NO_COLOR");
 
@@ -148,7 +168,7 @@ static int show_snapshot(const struct snapshot *s, bool steady, char format, str
         return record_write(stdout, s, true, err);
     if (format == 'd') {
         struct layout *layout = layout_make(s, 1);
-        int result = dot_write(stdout, layout, 0, err);
+        int result = dot_write(stdout, &(struct picture){.layout = layout}, err);
         layout_free(layout);
         return result;
     }
@@ -264,35 +284,73 @@ static int command_run(int argc, char *argv[])
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
-static int command_draw(int argc, char *argv[])
+/* parent-first, child-first or random=SEED. */
+static bool read_order(const char *text, struct trace_options *options)
 {
-    static const struct option options[] = {{"dot-only", no_argument, NULL, 'd'}, {0}};
-    struct record_list list = {0};
-    const char *dir = ".";
-    bool dot_only = false;
+    char *end;
+
+    if (strcmp(text, "parent-first") == 0 || strcmp(text, "child-first") == 0) {
+        options->order = text[0] == 'p' ? ORDER_PARENT_FIRST : ORDER_CHILD_FIRST;
+        return true;
+    }
+    if (strncmp(text, "random=", 7) != 0 || !isdigit((unsigned char)text[7]))
+        return false;
+    options->order = ORDER_RANDOM;
+    options->seed = strtoull(text + 7, &end, 10);
+    return *end == '\0';
+}
+
+/* A whole number above 0, and nothing behind it. */
+static bool read_count(const char *text, size_t *count)
+{
+    char *end;
+
+    *count = strtoul(text, &end, 10);
+    return isdigit((unsigned char)text[0]) && *end == '\0' && *count > 0;
+}
+
+static int command_trace(int argc, char *argv[])
+{
+    static const struct option options[] = {{"order", required_argument, NULL, 'r'},
+                                            {"max-steps", required_argument, NULL, 'm'},
+                                            {"deadline", required_argument, NULL, 'd'},
+                                            {"shared-network", no_argument, NULL, 'n'},
+                                            {0}};
+    const char *path = NULL, *no_color = getenv("NO_COLOR");
+    struct trace_options trace = {.out = stdout,
+                                  .findings = stderr,
+                                  .colour = isatty(STDERR_FILENO) &&
+                                            (no_color == NULL || no_color[0] == '\0'),
+                                  .deadline = 60,
+                                  .max_steps = 1000};
     struct error err;
 
-    for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
-        if (option == 'o')
-            dir = optarg;
-        else if (option == 'd')
-            dot_only = true;
+    for (int option; (option = getopt_long(argc, argv, "+s:o:", options, NULL)) != -1;) {
+        if (option == 's')
+            trace.scenario = optarg;
+        else if (option == 'o')
+            path = optarg;
+        else if (option == 'n')
+            trace.shared_network = true;
+        else if ((option == 'r' && read_order(optarg, &trace)) ||
+                 (option == 'm' && read_count(optarg, &trace.max_steps)) ||
+                 (option == 'd' && read_seconds(optarg, &trace.deadline)))
+            continue;
         else
             return misused();
     }
-    if (argc - optind != 1)
+    if (argc - optind < 1)
         return misused();
-    FILE *in = strcmp(argv[optind], "-") == 0 ? stdin : fopen(argv[optind], "re");
-    if (in == NULL) {
-        fail(&err, "%s: %s", argv[optind], strerror(errno));
+    trace.argv = argv + optind;
+    if (path != NULL && (trace.out = fopen(path, "we")) == NULL) {
+        fail(&err, "%s: %s", path, strerror(errno));
         return failed(&err);
     }
-    int result = record_read(in, argv[optind], &list, &err);
-    if (result == 0)
-        result = draw(&list, dir, dot_only, &err);
-    record_list_free(&list);
-    if (in != stdin)
-        fclose(in);
+    if (path != NULL && isatty(STDERR_FILENO))
+        trace.progress = stderr;
+    int result = trace_program(&trace, &err);
+    if (path != NULL && fclose(trace.out) == EOF && result == 0)
+        result = fail(&err, "%s: %s", path, strerror(errno));
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }
 
@@ -301,10 +359,10 @@ int main(int argc, char *argv[])
     static const struct {
         const char *name;
         int (*run)(int argc, char *argv[]);
-    } commands[] = {{"snapshot", command_snapshot},
-                    {"watch", command_watch},
-                    {"run", command_run},
-                    {"draw", command_draw}};
+    } commands[] = {{"snapshot", command_snapshot}, {"watch", command_watch},
+                    {"run", command_run},           {"trace", command_trace},
+                    {"draw", command_draw},         {"page", command_page},
+                    {"findings", command_findings}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))

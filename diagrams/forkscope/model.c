@@ -46,8 +46,10 @@ void *zeroed(size_t count, size_t size)
 
 void snapshot_free(struct snapshot *s)
 {
-    for (size_t i = 0; i < s->process_count; i++)
+    for (size_t i = 0; i < s->process_count; i++) {
         free(s->processes[i].descriptors);
+        free(s->processes[i].at.frames);
+    }
     free(s->processes);
     free(s->objects);
     free(s->clients);
@@ -84,7 +86,8 @@ int tcp_number(const char *name)
 
 const char *state_name(enum process_state state)
 {
-    static const char *const names[] = {"running", "blocked", "stopped", "zombie", "reaped"};
+    static const char *const names[] = {"running", "blocked", "stopped",
+                                        "zombie",  "reaped",  "ready"};
     return names[state];
 }
 
@@ -151,6 +154,9 @@ void process_label(const struct process *p, char *text, size_t size)
         return;
     case PROCESS_RUNNING:
         snprintf(text, size, "running");
+        return;
+    case PROCESS_READY:
+        snprintf(text, size, "ready");
         return;
     }
 }

@@ -33,6 +33,19 @@ void *grown(void *items, size_t count, size_t size);
 /* calloc(3) of at least one element; ends the program when memory is exhausted. */
 void *zeroed(size_t count, size_t size);
 
+/* One line of a call chain. file indexes trace.files of step.h, -1: not the program's own source. */
+struct frame {
+    char function[48]; /* "main", "printf"; for a signal frame its name, "SIGCHLD" */
+    int file;
+    int line;    /* from 1; 0 where file is -1 */
+    bool signal; /* not a function: here the kernel interrupted what stands below */
+};
+
+struct chain {
+    struct frame *frames; /* innermost first; main is last */
+    size_t count;
+};
+
 /* The states of proc_pid_stat(5), as a reader of the lab needs them. */
 enum process_state {
     PROCESS_RUNNING, /* R: has the CPU or waits for it */
@@ -40,6 +53,7 @@ enum process_state {
     PROCESS_STOPPED, /* T, t: stopped by a signal */
     PROCESS_ZOMBIE,  /* Z: ended, its parent has not waited for it */
     PROCESS_GONE,    /* seen earlier, now ended and waited for */
+    PROCESS_READY,   /* in a trace: could run, but another one does */
 };
 
 struct descriptor {
@@ -59,7 +73,10 @@ struct process {
     int call_fd;           /* the descriptor it waits for, or -1 */
     pid_t call_child;      /* the only child it waits for, or -1 */
     char doing[TEXT_SIZE]; /* "accept(3)" when blocked, "exit 0" for a zombie, or empty */
-    int shares;            /* index of the process whose descriptor table this one uses, or -1 */
+    struct chain at;       /* in a trace: where it stands; else empty */
+    char
+        pending[TEXT_SIZE]; /* in a trace: "SIGCHLD SIGTERM", signals not delivered yet; or empty */
+    int shares;             /* index of the process whose descriptor table this one uses, or -1 */
     struct descriptor *descriptors; /* in ascending order of fd */
     size_t descriptor_count;
     bool

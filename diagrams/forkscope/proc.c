@@ -65,6 +65,10 @@ int proc_stat(pid_t pid, struct proc_stat *stat)
             stat->parent = (pid_t)strtol(word, NULL, 10);
         else if (field == 9) /* flags; 4 is PF_EXITING of the kernel's <linux/sched.h> */
             stat->ending = (strtoul(word, NULL, 10) & 4) != 0;
+        else if (field == 14)
+            stat->cpu = strtoul(word, NULL, 10);
+        else if (field == 15)
+            stat->cpu += strtoul(word, NULL, 10);
         else if (field == 20)
             stat->threads = (unsigned)strtoul(word, NULL, 10);
         else if (field == 22)
@@ -293,18 +297,36 @@ int proc_borrow(pid_t pid, int fd)
     return own;
 }
 
-bool proc_sigchld_pending(pid_t pid)
+int proc_signals(pid_t tid, struct proc_signals *signals)
 {
     char path[64], text[8192];
-    unsigned long long thread = 0, process = 0;
+    unsigned long long thread, process, blocked, ignored, caught;
+    int group;
 
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    memset(signals, 0, sizeof *signals);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
     if (read_text(path, text, sizeof text) == -1)
-        return false;
-    const char *at = strstr(text, "SigPnd:");
-    if (at == NULL || sscanf(at, "SigPnd: %llx ShdPnd: %llx", &thread, &process) != 2)
-        return false;
-    return ((thread | process) >> (SIGCHLD - 1) & 1) != 0;
+        return -1;
+    const char *at = strstr(text, "SigPnd:"), *id = strstr(text, "Tgid:");
+    if (at == NULL || id == NULL || sscanf(id, "Tgid: %d", &group) != 1 ||
+        sscanf(at, "SigPnd: %llx ShdPnd: %llx SigBlk: %llx SigIgn: %llx SigCgt: %llx", &thread,
+               &process, &blocked, &ignored, &caught) != 5) {
+        errno = ESRCH;
+        return -1;
+    }
+    signals->pending = thread | process;
+    signals->blocked = blocked;
+    signals->ignored = ignored;
+    signals->caught = caught;
+    signals->group = (pid_t)group;
+    return 0;
+}
+
+bool proc_sigchld_pending(pid_t pid)
+{
+    struct proc_signals signals;
+
+    return proc_signals(pid, &signals) == 0 && (signals.pending >> (SIGCHLD - 1) & 1) != 0;
 }
 
 static int kcmp(pid_t pid1, pid_t pid2, int type, int fd1, int fd2)

@@ -15,7 +15,8 @@ struct proc_stat {
     unsigned long long start; /* clock ticks after boot */
     bool ending; /* it is inside exit(2), its descriptors may not be readable any more */
     unsigned threads;
-    int exit_status; /* as waitpid(2) would give it; 0 unless proc_is_ours */
+    unsigned long cpu; /* clock ticks that it has computed, in and out of calls */
+    int exit_status;   /* as waitpid(2) would give it; 0 unless proc_is_ours */
 };
 
 /* Read /proc/PID/stat. Returns 0, or -1 with errno set. */
@@ -82,6 +83,18 @@ int proc_same_file(pid_t pid1, int fd1, pid_t pid2, int fd2);
 
 /* Does SIGCHLD wait to be delivered to `pid` (ShdPnd and SigPnd of proc_pid_status(5))? */
 bool proc_sigchld_pending(pid_t pid);
+
+/* The signals of a thread, bit n-1 for signal n: proc_pid_status(5). */
+struct proc_signals {
+    uint64_t pending; /* to it, or to its process */
+    uint64_t blocked;
+    uint64_t ignored;
+    uint64_t caught;
+    pid_t group; /* the process that the thread belongs to */
+};
+
+/* Read them from /proc/TID/status. Returns 0, or -1 with errno set. */
+int proc_signals(pid_t tid, struct proc_signals *signals);
 
 /* Do two processes share one descriptor table (CLONE_FILES)? Returns like proc_same_file. */
 int proc_same_table(pid_t pid1, pid_t pid2);

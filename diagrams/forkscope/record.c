@@ -8,6 +8,33 @@
 
 /* ---- write ---- */
 
+json_t *record_chain(const struct chain *chain)
+{
+    json_t *json = json_array();
+
+    for (size_t i = 0; i < chain->count; i++) {
+        const struct frame *f = &chain->frames[i];
+        json_t *frame =
+            json_pack("{ss si si}", "function", f->function, "file", f->file, "line", f->line);
+        if (f->signal)
+            json_object_set_new(frame, "signal", json_true());
+        json_array_append_new(json, frame);
+    }
+    return json;
+}
+
+/* "SIGCHLD SIGTERM" as an array. */
+static json_t *words_json(const char *text)
+{
+    json_t *json = json_array();
+
+    for (size_t length; *text != '\0'; text += length + (text[length] == ' ')) {
+        length = strcspn(text, " ");
+        json_array_append_new(json, json_stringn(text, length));
+    }
+    return json;
+}
+
 static json_t *process_json(const struct snapshot *s, const struct process *p, bool raw)
 {
     json_t *json = json_object(), *descriptors = json_array(), *standard = json_array();
@@ -21,6 +48,10 @@ static json_t *process_json(const struct snapshot *s, const struct process *p, b
     json_object_set_new(json, "doing", json_string(p->doing));
     if (p->hidden)
         json_object_set_new(json, "hidden", json_true());
+    if (p->at.count > 0)
+        json_object_set_new(json, "at", record_chain(&p->at));
+    if (p->pending[0] != '\0')
+        json_object_set_new(json, "pending", words_json(p->pending));
     if (p->threads > 1)
         json_object_set_new(json, "threads", json_integer(p->threads));
     if (p->shares >= 0)
@@ -67,10 +98,9 @@ static json_t *object_json(const struct snapshot *s, const struct object *o, boo
     return json;
 }
 
-int record_write(FILE *out, const struct snapshot *s, bool raw, struct error *err)
+void record_set(json_t *json, const struct snapshot *s, bool raw)
 {
-    json_t *json = json_object(), *processes = json_array(), *objects = json_array(),
-           *clients = json_array();
+    json_t *processes = json_array(), *objects = json_array(), *clients = json_array();
 
     if (s->moment[0] != '\0') {
         json_object_set_new(json, "title", json_string(s->title));
@@ -97,6 +127,13 @@ int record_write(FILE *out, const struct snapshot *s, bool raw, struct error *er
         json_object_set_new(json, "no_tcp", json_true());
     if (s->orphans)
         json_object_set_new(json, "orphans", json_true());
+}
+
+int record_write(FILE *out, const struct snapshot *s, bool raw, struct error *err)
+{
+    json_t *json = json_object();
+
+    record_set(json, s, raw);
     int result = json_dumpf(json, out, JSON_COMPACT);
     json_decref(json);
     if (result == -1 || fputc('\n', out) == EOF || fflush(out) == EOF)
@@ -202,6 +239,41 @@ static void add_descriptor(struct process *p, int fd, int object)
     p->descriptors[p->descriptor_count++] = (struct descriptor){fd, object};
 }
 
+int record_get_chain(const json_t *json, struct chain *chain, struct error *err)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach (json, i, item) {
+        const char *function;
+        int file, line, from_signal = 0;
+        if (json_unpack(item, "{ss si si s?b}", "function", &function, "file", &file, "line", &line,
+                        "signal", &from_signal) == -1)
+            return fail(err, "a frame lacks function, file or line");
+        chain->frames = grown(chain->frames, chain->count, sizeof *chain->frames);
+        struct frame *f = &chain->frames[chain->count++];
+        copy(f->function, sizeof f->function, function);
+        f->file = file;
+        f->line = line;
+        f->signal = from_signal != 0;
+    }
+    return 0;
+}
+
+/* An array of words as "SIGCHLD SIGTERM", as far as it fits. */
+static void read_words(const json_t *json, char *text, size_t size)
+{
+    json_t *item;
+    size_t i, length = 0;
+
+    json_array_foreach (json, i, item) {
+        const char *word = json_string_value(item);
+        if (word == NULL || length + strlen(word) + 2 > size)
+            continue;
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? " " : "", word);
+    }
+}
+
 static int read_process(struct snapshot *s, const json_t *json, struct error *err)
 {
     const char *name, *state, *doing;
@@ -221,7 +293,11 @@ static int read_process(struct snapshot *s, const json_t *json, struct error *er
     (void)json_unpack((json_t *)json, "{s?i}", "threads", &p->threads);
     p->shares = process_index(s, json_string_value(json_object_get(json, "shares_table_of")));
     p->parent = process_index(s, json_string_value(json_object_get(json, "parent")));
-    for (int k = PROCESS_RUNNING; k <= PROCESS_GONE; k++)
+    p->hidden = json_is_true(json_object_get(json, "hidden"));
+    read_words(json_object_get(json, "pending"), p->pending, sizeof p->pending);
+    if (record_get_chain(json_object_get(json, "at"), &p->at, err) == -1)
+        return -1;
+    for (int k = PROCESS_RUNNING; k <= PROCESS_READY; k++)
         if (strcmp(state_name((enum process_state)k), state) == 0)
             p->state = (enum process_state)k;
     json_array_foreach (standard, i, item) {
@@ -238,7 +314,7 @@ static int read_process(struct snapshot *s, const json_t *json, struct error *er
     return 0;
 }
 
-static int read_snapshot(const json_t *json, struct snapshot *s, struct error *err)
+int record_get(const json_t *json, struct snapshot *s, struct error *err)
 {
     json_t *processes, *objects, *clients, *item;
     size_t i;
@@ -286,7 +362,7 @@ int record_read(FILE *in, const char *name, struct record_list *list, struct err
             break;
         }
         list->items = grown(list->items, list->count, sizeof *list->items);
-        if (read_snapshot(json, &list->items[list->count++], &inner) == -1)
+        if (record_get(json, &list->items[list->count++], &inner) == -1)
             result = fail(err, "%s: line %zu: %.200s", name, number, inner.text);
         json_decref(json);
     }

@@ -221,6 +221,7 @@ static int perform(struct run *r, const struct action *a, struct error *err)
         text_copy(r->title, sizeof r->title, a->text);
         return 0;
     case DO_SAY:
+    case DO_AT: /* between two calls, where only a trace can look */
         return 0;
     }
     return 0;
@@ -249,7 +250,7 @@ int run_scenario(const struct run_options *options, struct error *err)
     r.history = history_new();
     r.output = -1;
     r.tcp = tcp_open(err);
-    r.program = r.tcp == NULL ? -1 : launch_program(options->argv, &r.output, err);
+    r.program = r.tcp == NULL ? -1 : launch_program(options->argv, NULL, &r.output, err);
     if (r.program == -1)
         result = -1;
     else
@@ -264,7 +265,8 @@ int run_scenario(const struct run_options *options, struct error *err)
             story_tell(options->story, a);
         }
         result = perform(&r, a, &inner);
-        if (result == 0 && a->verb != DO_PICTURE && a->verb != DO_SAY && a->verb != DO_TITLE)
+        if (result == 0 && a->verb != DO_PICTURE && a->verb != DO_SAY && a->verb != DO_TITLE &&
+            a->verb != DO_AT)
             result = stage_settle(&r, &inner);
         if (result == -1)
             fail(err, "%s:%d: %.200s", options->scenario, a->line, inner.text);

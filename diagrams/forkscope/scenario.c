@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* What follows a verb. */
-enum shape { TEXT, NAME, NAME_TEXT, NAME_NUMBER };
+enum shape { TEXT, NAME, NAME_TEXT, NAME_NUMBER, MOMENT };
 
 static const struct {
     const char *word;
@@ -34,6 +34,7 @@ static const struct {
     {"limit", DO_LIMIT, NAME_NUMBER},
     {"until", DO_UNTIL, NAME_NUMBER},
     {"picture", DO_PICTURE, NAME_TEXT},
+    {"at", DO_AT, MOMENT},
 };
 enum { VERBS = sizeof grammar / sizeof grammar[0] };
 
@@ -95,6 +96,12 @@ static bool connected(const struct scenario *s, const char *name)
     return open;
 }
 
+/* The moment that an action names, or an empty text. */
+static const char *moment_of(const struct action *a)
+{
+    return a->verb == DO_PICTURE ? a->name : a->moment;
+}
+
 static int check(const struct scenario *s, const struct action *a, struct cursor *c,
                  struct error *err)
 {
@@ -121,10 +128,11 @@ static int check(const struct scenario *s, const struct action *a, struct cursor
             return wrong(c, err, "until counts processes, zombies or backlog");
         return 0;
     case DO_PICTURE:
-        if (a->name[strspn(a->name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+    case DO_AT:
+        if (moment_of(a)[strspn(moment_of(a), "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
             return wrong(c, err, "a moment is named by a-z, 0-9 and - (it becomes a file name)");
         for (size_t i = 0; i < s->count; i++)
-            if (s->actions[i].verb == DO_PICTURE && strcmp(s->actions[i].name, a->name) == 0)
+            if (strcmp(moment_of(&s->actions[i]), moment_of(a)) == 0)
                 return wrong(c, err, "this moment has been recorded before; use another name");
         return 0;
     case DO_SIGNAL:
@@ -136,6 +144,27 @@ static int check(const struct scenario *s, const struct action *a, struct cursor
     case DO_CONTINUE:
     case DO_LIMIT:
         return 0;
+    }
+    return 0;
+}
+
+/* "MOMENT WHO CALL[#N]", up to the caption. */
+static int read_moment(struct cursor *c, struct action *a, struct error *err)
+{
+    if (!next_word(c, a->moment, sizeof a->moment))
+        return wrong(c, err, "the name of a moment is missing here (or longer than 63 characters)");
+    if (!next_word(c, a->name, sizeof a->name))
+        return wrong(c, err, "the name of a process is missing here");
+    struct cursor call = *c;
+    if (!next_word(c, a->call, sizeof a->call))
+        return wrong(c, err, "a call is missing here: as fork, accept=EINTR, close#2, exit");
+    char *times = strchr(a->call, '#');
+    a->number = 1;
+    if (times != NULL) {
+        *times++ = '\0';
+        a->number = strtoul(times, NULL, 10);
+        if (times[0] == '\0' || times[strspn(times, "0123456789")] != '\0' || a->number == 0)
+            return wrong(&call, err, "behind # stands how often it happens, from 1 on");
     }
     return 0;
 }
@@ -154,7 +183,10 @@ static int read_line(struct cursor *c, struct action *a, struct error *err)
     if (verb == VERBS)
         return wrong(&start, err, "no such action");
     a->verb = grammar[verb].verb;
-    if (grammar[verb].shape != TEXT && !next_word(c, a->name, sizeof a->name))
+    if (grammar[verb].shape == MOMENT && read_moment(c, a, err) == -1)
+        return -1;
+    if (grammar[verb].shape != TEXT && grammar[verb].shape != MOMENT &&
+        !next_word(c, a->name, sizeof a->name))
         return wrong(c, err, "a name is missing here (or longer than 23 characters)");
     if (grammar[verb].shape == NAME_NUMBER) {
         if (*c->at == '\0' || c->at[strspn(c->at, "0123456789")] != '\0' || strlen(c->at) > 6)

@@ -18,6 +18,11 @@
  *   limit P N               let P have descriptors below N only (prlimit(2))
  *   until WHAT N            wait until there are N processes, zombies, or backlog connections
  *   picture MOMENT CAPTION  record this moment; MOMENT becomes a file name
+ *   at MOMENT WHO CALL[#N] CAPTION
+ *                           record, in a trace, the Nth step from here on (default: the first)
+ *                           in which WHO does CALL: a call ("fork", "accept=EINTR" with its
+ *                           result), a signal, or start, born, block, return, exit. It lies
+ *                           between two calls, so `forkscope run` passes over it
  */
 #ifndef FORKSCOPE_SCENARIO_H
 #define FORKSCOPE_SCENARIO_H
@@ -42,14 +47,17 @@ enum verb {
     DO_LIMIT,
     DO_UNTIL,
     DO_PICTURE,
+    DO_AT,
 };
 
 struct action {
     enum verb verb;
-    char name[NAME_SIZE]; /* client, process, or what to count */
-    char text[512];       /* TEXT or CAPTION */
-    size_t number;        /* of until, limit; the signal's number */
-    int line;             /* in the file, from 1 */
+    char name[NAME_SIZE];     /* client, process, or what to count */
+    char text[512];           /* TEXT or CAPTION */
+    char moment[TEXT_SIZE];   /* of at */
+    char call[2 * NAME_SIZE]; /* of at */
+    size_t number;            /* of until, limit, at; the signal's number */
+    int line;                 /* in the file, from 1 */
 };
 
 struct scenario {

@@ -6,7 +6,7 @@
  * {"trace": 1, "program": "server", "arguments": ["9000"], "title": "...", "order": "parent-first",
  *  "files": [{"name": "server.c", "text": "...the whole source..."}]}
  * {"step": 12, "kind": "call", "who": "P", "call": "accept(3)", "result": "4", "output": "",
- *  "chain": [{"function": "main", "file": 0, "line": 88}],
+ *  "chain": [{"function": "main", "file": 0, "line": 88}],      ("signal": true on a signal frame)
  *  "moment": "", "caption": "", "notes": [],
  *  "processes": [...], "objects": [...], "clients": [...]}          (as in record.h)
  * {"end": "the scenario is over", "steps": 61, "notes": ["..."], "findings": [
@@ -14,7 +14,8 @@
  *
  * A process in a step has, besides what record.h gives it, "at": the frames it stands in
  * (innermost first), "pending": names of pending signals, and the state "ready": could run,
- * but another one does.
+ * but another one does. Where a handler has changed errno, its "return" step has
+ * "errno_changed": {"from": "EINTR", "to": "ECHILD"} ("0": no error).
  */
 #ifndef FORKSCOPE_STEP_H
 #define FORKSCOPE_STEP_H
@@ -22,19 +23,6 @@
 #include "model.h"
 
 #include <stdio.h>
-
-/* One line of a call chain. file indexes trace.files, -1: not the program's own source. */
-struct frame {
-    char function[48]; /* "main", "printf"; for a signal frame its name, "SIGCHLD" */
-    int file;
-    int line;    /* from 1; 0 where file is -1 */
-    bool signal; /* not a function: here the kernel interrupted what stands below */
-};
-
-struct chain {
-    struct frame *frames; /* innermost first; main is last */
-    size_t count;
-};
 
 enum step_kind {
     STEP_START,  /* the program stands at the first line of main */
@@ -58,6 +46,9 @@ struct step {
     char *output;        /* what the program printed in this step, or NULL */
     char **notes;        /* what cannot be shown or was inferred, a sentence each */
     size_t note_count;
+    /* STEP_RETURN whose handler left another errno than it found: "EINTR", "ECHILD"; else empty. */
+    char errno_from[16];
+    char errno_to[16];
     struct snapshot now; /* moment and caption: set where the scenario names this step */
 };
 
@@ -111,6 +102,12 @@ int trace_write_end(FILE *out, const struct trace *trace, struct error *err);
  */
 int trace_read(FILE *in, const char *name, struct trace *trace, struct error *err);
 void trace_free(struct trace *trace);
+
+/* Does `in` begin as a trace does? It is read from its beginning, and is there again after. */
+bool trace_is(FILE *in);
+
+/* Free what one step holds, and clear it. */
+void step_free(struct step *step);
 
 /* "start", "call", ... as the file spells it. */
 const char *step_kind_name(enum step_kind kind);

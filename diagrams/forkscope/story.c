@@ -66,6 +66,7 @@ void story_tell(FILE *story, const struct action *a)
     case DO_TITLE:
     case DO_UNTIL:
     case DO_PICTURE:
+    case DO_AT:
         break;
     }
 }

@@ -22,8 +22,9 @@ hostile() {
   local file=$LAB_ROOT/tests/hostile/$name.c
   [[ $(sed -n 3p "$file") =~ Graded\ as\ ([0-9]+):\ ([0-9]+)\ of\ 10\ points(, limit ([a-z]+))?\. ]]
   local number=${BASH_REMATCH[1]} points=${BASH_REMATCH[2]} limit=${BASH_REMATCH[4]}
+  grade_as_both "$number" "$file"
   for user in root nobody; do
-    grade "$user" "$number" "$file"
+    result_of "$user" "$number" "$file"
     assert_points "$points"
     [[ -z $limit ]] || assert_is "limits that $user's grading reached" true \
       "$(field ".limits_hit | index(\"$limit\") != null")"

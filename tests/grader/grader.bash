@@ -13,7 +13,8 @@ grader_setup() {
   export NO_COLOR=1
   # The grader's own bats must not think it is part of ours.
   unset GRADE_RUN SUBMISSION SEED UNSANDBOXED
-  chmod 755 "$BATS_TEST_TMPDIR"
+  # Nobody has to get at the results too.
+  chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
 }
 
 # grade USER NUMBER FILE [OPTION]...: grade FILE as root, or as nobody, and keep everything in
@@ -31,6 +32,27 @@ grade() {
   fi
   run clean_shell "${as[@]}" env FORKLAB_RUN="$MARK" TMPDIR=/tmp "$CHECK" --quiet \
     --json "$RESULT.d/json" --keep "$RESULT.d" "$@" "$number" "$file"
+}
+
+# grade_as_both NUMBER FILE: grade FILE as root and as nobody, at the same time.
+grade_as_both() {
+  local user
+  for user in root nobody; do
+    (
+      grade "$user" "$@"
+      printf '%s\n%s\n' "$status" "$output" >"$RESULT.d/said"
+    ) &
+  done
+  wait
+}
+
+# result_of USER NUMBER FILE: sets RESULT, status and output to what grade_as_both has found.
+result_of() {
+  RESULT=$BATS_TEST_TMPDIR/result.$1.$2.${3##*/}
+  {
+    read -r status
+    read -r output || true
+  } <"$RESULT.d/said"
 }
 
 # clean_shell COMMAND...: run it with no descriptor above 2.

@@ -51,7 +51,7 @@ calls() {
   if [[ -e $TOOLS/calls ]]; then cat "$TOOLS/calls"; fi
 }
 
-ALL_OF_TOUR='build-essential libmnl-dev libjansson-dev'
+ALL_OF_TOUR='build-essential libmnl-dev libjansson-dev libdw-dev'
 
 @test "with everything there nothing is said, nothing is installed" {
   local word
@@ -113,7 +113,7 @@ installing (about a minute): apt-get install -y --no-install-recommends $ALL_OF_
   # It finds no header.
   fake cc 'exit 1'
   need root diagrams
-  assert_is 'first line' 'make diagrams needs: libmnl-dev libjansson-dev graphviz fonts-dejavu-core' "${lines[0]}"
+  assert_is 'first line' 'make diagrams needs: libmnl-dev libjansson-dev libdw-dev graphviz fonts-dejavu-core' "${lines[0]}"
   rm "$TOOLS/calls"
   # Now it finds every header.
   fake cc 'exit 0'
@@ -126,7 +126,7 @@ installing (about a minute): apt-get install -y --no-install-recommends $ALL_OF_
   fake apt-get
   need root test
   local package
-  for package in build-essential libmnl-dev libjansson-dev graphviz bats parallel jq iproute2 lsof git \
+  for package in build-essential libmnl-dev libjansson-dev libdw-dev graphviz bats parallel jq iproute2 lsof git chromium nodejs npm \
     clang clang-format cppcheck shellcheck shfmt; do
     assert_is "how often $package is asked for" 1 "$(tr ' ' '\n' < <(calls) | grep -cx -- "$package")"
   done

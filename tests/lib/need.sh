@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|test|diagrams
+# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|class|test|diagrams
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -11,6 +11,7 @@ tour=(
   'command cc' build-essential
   'header libmnl/libmnl.h' libmnl-dev
   'header jansson.h' libjansson-dev
+  'header elfutils/libdwfl.h' libdw-dev
 )
 diagrams=(
   "${tour[@]}"
@@ -27,26 +28,41 @@ grade=(
   'command bwrap' bubblewrap
   'command ip' iproute2
 )
+class=(
+  "${grade[@]}"
+  'command parallel' parallel
+  'command bsdtar' libarchive-tools
+  'command rsync' rsync
+  'command ssh' openssh-client
+  'command zip' zip
+)
 test=(
   "${diagrams[@]}"
-  "${grade[@]}"
+  "${class[@]}"
   'library bats-support' bats-support
   'library bats-assert' bats-assert
-  'command parallel' parallel
+  'command sshd' openssh-server
+  'command xmllint' libxml2-utils
   'command ss' iproute2
   'command lsof' lsof
   'command git' git
+  'command chromium' chromium
+  'command node' nodejs
+  'command npm' npm
   'command clang' clang
   'command clang-format' clang-format
   'command cppcheck' cppcheck
   'command shellcheck' shellcheck
   'command shfmt' shfmt
+  'command aarch64-linux-gnu-gcc' gcc-aarch64-linux-gnu
+  'file /usr/aarch64-linux-gnu/include/stdio.h' libc6-dev-arm64-cross
 )
 
 is_there() {
   local kind=$1 name=$2
   case $kind in
     command) command -v "$name" >/dev/null ;;
+    file) [[ -e $name ]] ;;
     header) cc -E -x c -o /dev/null - 2>/dev/null <<<"#include <$name>" ;;
     # The pictures are laid out with this font, so that they are the same everywhere.
     font) [[ $(fc-match "$name Sans" 2>/dev/null) == *"$name Sans"* ]] ;;
@@ -57,11 +73,12 @@ is_there() {
 case ${1:-} in
   tour) list=("${tour[@]}") ;;
   grade) list=("${grade[@]}") ;;
+  class) list=("${class[@]}") ;;
   diagrams) list=("${diagrams[@]}") ;;
   predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|predict|grade|test|diagrams\n' >&2
+    printf 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams\n' >&2
     exit 2
     ;;
 esac

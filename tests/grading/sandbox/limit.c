@@ -38,6 +38,13 @@ int drop_privileges(void)
                : 0;
 }
 
+/* prlimit(2); old or new may be NULL. */
+static int change(pid_t pid, int descriptors, const struct rlimit *new, struct rlimit *old)
+{
+    return descriptors ? prlimit(pid, RLIMIT_NOFILE, new, old)
+                       : prlimit(pid, RLIMIT_NPROC, new, old);
+}
+
 /*
  * sandbox limit PID descriptors|processes N: the soft limit of a process inside. The same
  * user may do that (prlimit(2)); root alone may not, where it lacks CAP_SYS_RESOURCE.
@@ -54,8 +61,7 @@ int limit_command(int argc, char **argv)
         fputs("sandbox: limit PID descriptors|processes N; sandbox --help tells more\n", stderr);
         return 2;
     }
-    int what = descriptors ? RLIMIT_NOFILE : RLIMIT_NPROC;
-    if (drop_privileges() == -1 || prlimit((pid_t)pid, what, NULL, &both) == -1) {
+    if (drop_privileges() == -1 || change((pid_t)pid, descriptors, NULL, &both) == -1) {
         fprintf(stderr, "sandbox: limit of process %ld: %s\n", pid, strerror(errno));
         return 1;
     }
@@ -63,7 +69,7 @@ int limit_command(int argc, char **argv)
     both.rlim_cur = strtoul(argv[3], NULL, 10);
     if (both.rlim_cur > both.rlim_max)
         both.rlim_cur = both.rlim_max;
-    if (prlimit((pid_t)pid, what, &both, NULL) == -1) {
+    if (change((pid_t)pid, descriptors, &both, NULL) == -1) {
         fprintf(stderr, "sandbox: limit of process %ld: %s\n", pid, strerror(errno));
         return 1;
     }

@@ -1,0 +1,461 @@
+/* act.c - what an event of a thread means, and which steps it makes. */
+#include "tracer.h"
+#include "proc.h"
+#include "regs.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* ---- where it stands ---- */
+
+static void stand(struct task *task, const struct trace *trace, const char *call)
+{
+    const char *signals[16];
+    size_t count = 0;
+
+    for (size_t i = task->handler_count; i > 0 && count < 16; i--)
+        signals[count++] = task->handlers[i - 1].signal;
+    struct stand where = {.tid = task->tid,
+                          .trace = trace,
+                          .restorer = task->image->restorer,
+                          .signals = signals,
+                          .signal_count = count,
+                          .call = call};
+    free(task->at.frames);
+    size_t found = unwind(task->image->source, &where, &task->at);
+    /* A handler that was left by longjmp is not on the stack any more. */
+    if (task->at.count > 0 && found < task->handler_count)
+        task->handler_count = found;
+}
+
+void act_stand(struct tracer *t, struct task *task)
+{
+    stand(task, &t->trace, task->call.name);
+}
+
+bool act_interrupted(const struct task *task)
+{
+    struct proc_signals signals;
+
+    return proc_signals(task->tid, &signals) == 0 &&
+           (signals.pending & ~signals.blocked & signals.caught) != 0;
+}
+
+/* ---- calls ---- */
+
+/* Put the name of the handler into the text of sigaction, and remember where handlers return to. */
+static void name_handler(struct task *task)
+{
+    struct {
+        uint64_t handler;
+        uint64_t flags;
+        uint64_t restorer;
+    } action;
+    char name[48], whole[256];
+    char *mark = strchr(task->call.text, '%');
+
+    if (task->call.args[1] == 0 ||
+        !event_read(task->tid, task->call.args[1], &action, sizeof action))
+        return;
+    if (action.handler > 1 && action.restorer != 0)
+        task->image->restorer = action.restorer;
+    if (mark == NULL)
+        return;
+    source_name(task->image->source, action.handler, name, sizeof name);
+    snprintf(whole, sizeof whole, "%.*s%s%s", (int)(mark - task->call.text), task->call.text,
+             name[0] != '\0' ? name : "a handler", mark + 1);
+    text_copy(task->call.text, sizeof task->call.text, whole);
+}
+
+static int on_entry(struct tracer *t, struct task *task, const struct event *e)
+{
+    /* The same call once more, after a stop or a handler: nothing new. */
+    if (task->in_call && task->call.number == e->number)
+        return 0;
+    task->in_call = true;
+    task->told = false;
+    call_enter(task->tid, e, tracer_name, t, &task->call);
+    task->deadline = task->call.timeout > 0 ? t->now + task->call.timeout : -1;
+    if (e->number == SYS_rt_sigaction)
+        name_handler(task);
+    if (e->number == SYS_execve || e->number == SYS_execveat || e->number == SYS_exit_group ||
+        e->number == SYS_exit)
+        act_stand(t, task);
+    if (e->number == SYS_exit_group) {
+        snprintf(task->ending, sizeof task->ending, "%s", task->call.text);
+        if (task->at.count == 0)
+            source_end_of_main(task->image->source, &t->trace, &task->at);
+    }
+    return 0;
+}
+
+/* The object that a descriptor refers to, as the last step showed it; NULL when it is not known. */
+static const struct object *object_of(const struct tracer *t, const struct task *task, int fd)
+{
+    const struct snapshot *now = &t->last.now;
+
+    for (size_t i = 0; i < now->process_count; i++) {
+        const struct process *p = &now->processes[i];
+        if (strcmp(p->name, task->name) != 0)
+            continue;
+        if (p->shares >= 0)
+            p = &now->processes[p->shares];
+        int object = descriptor_object(p, fd);
+        return object < 0 ? NULL : &now->objects[object];
+    }
+    return NULL;
+}
+
+/* Is a call that has returned a step? */
+static bool shown(const struct tracer *t, const struct task *task, int64_t result)
+{
+    const struct object *o = task->call.fd >= 0 ? object_of(t, task, task->call.fd) : NULL;
+    bool plain = o != NULL && (o->standard || o->kind == OBJECT_FILE);
+
+    if (task->told && task->call.class != CALL_QUIET)
+        return true;
+    switch (task->call.class) {
+    case CALL_QUIET:
+        return task->told;
+    case CALL_DATA:
+        if (result < 0 && result != -EAGAIN)
+            return true;
+        /* Output is told with the next step; but a handler that prints is a step of its own. */
+        return o != NULL && (!plain || task->handler_count > 0);
+    case CALL_FILE:
+        return task->image->has_lines || (o != NULL && !plain);
+    case CALL_SHOWN:
+        return true;
+    }
+    return true;
+}
+
+/*
+ * Is it a library's own affair: the signals that system() and posix_spawn() set, files that are
+ * read on the way, the folders of PATH where a program is not? Asked where the thread stands.
+ */
+static bool own_affair(struct tracer *t, const struct task *task, int64_t result)
+{
+    bool direct =
+        task->at.count > 0 && (task->at.frames[0].file != -1 || task->at.frames[0].signal);
+
+    if (direct)
+        return false;
+    if (task->call.number == SYS_execve && result == -ENOENT && task->at.count > 0 &&
+        strcmp(task->at.frames[0].function, "execve") != 0) {
+        tracer_note(t,
+                    "%s looks for the program in every folder of PATH; where it is not, that "
+                    "is no step",
+                    task->at.frames[0].function);
+        return true;
+    }
+    return task->call.number == SYS_rt_sigaction && task->at.count > 0 &&
+           strstr(task->at.frames[0].function, "signal") == NULL; /* bsd_signal, ssignal */
+}
+
+/* Timers of the process that end a wait. */
+static void watch_timers(struct tracer *t, struct task *task, int64_t result)
+{
+    struct {
+        struct timeval interval;
+        struct timeval value;
+    } timer;
+
+    if (result < 0)
+        return;
+#ifdef SYS_alarm
+    if (task->call.number == SYS_alarm)
+        task->alarm = task->call.args[0] == 0
+                          ? -1
+                          : t->now + (int64_t)(unsigned)task->call.args[0] * 1000000000;
+#endif
+    if (task->call.number == SYS_setitimer && task->call.args[1] != 0 &&
+        event_read(task->tid, task->call.args[1], &timer, sizeof timer)) {
+        int64_t ns = (int64_t)timer.value.tv_sec * 1000000000 + timer.value.tv_usec * 1000;
+        task->alarm = ns == 0 ? -1 : t->now + ns;
+    }
+}
+
+int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err)
+{
+    char text[64];
+
+    call_result(task->tid, &task->call, result, tracer_name, t, text, sizeof text);
+    return look_step(t, STEP_CALL, task->name, task, task->call.text, text, NULL, err);
+}
+
+static int on_exit_of_call(struct tracer *t, struct task *task, const struct event *e,
+                           struct error *err)
+{
+    if (task->in_call && task->call.number == SYS_rt_sigreturn) {
+        task->in_call = false;
+        return act_return(t, task, err);
+    }
+    /* Interrupted, to be entered again or to end with EINTR: the signal that did it comes next. */
+    if (!task->in_call || (e->result <= -512 && e->result >= -516))
+        return 0;
+    task->in_call = false;
+    watch_timers(t, task, e->result);
+    if (call_found_nothing(&task->call, e->result)) {
+        task->polls++;
+        if (strcmp(task->nothing, task->call.text) == 0)
+            return 0;
+        snprintf(task->nothing, sizeof task->nothing, "%s", task->call.text);
+    } else if (task->call.class != CALL_QUIET) {
+        task->polls = 0;
+        task->nothing[0] = '\0';
+    }
+    tracer_stir(t);
+    if (task->call.number == SYS_sched_yield)
+        task->polls++;
+    if (!shown(t, task, e->result))
+        return 0;
+    act_stand(t, task);
+    if (own_affair(t, task, e->result))
+        return 0;
+    if (act_told(t, task, e->result, err) == -1)
+        return -1;
+    if (task->call.creates && e->result > 0 && t->options->order == ORDER_CHILD_FIRST)
+        t->next = tracer_task(t, (pid_t)e->result);
+    return 0;
+}
+
+int act_blocked(struct tracer *t, struct task *task, struct error *err)
+{
+    if (!task->in_call || task->told)
+        return 0;
+    task->told = true;
+    act_stand(t, task);
+    return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "", NULL, err);
+}
+
+/* ---- processes ---- */
+
+static int on_fork(struct tracer *t, struct task *task, const struct event *e, struct error *err)
+{
+    struct proc_signals ids;
+    struct event first = event_of(e->child, true);
+
+    /* It stops at once, before its first instruction; unless it was killed that early. */
+    if (first.kind == EVENT_GONE)
+        return 0;
+    pid_t pid = proc_signals(e->child, &ids) == 0 ? ids.group : e->child;
+    bool thread = pid == task->pid;
+    struct task *child =
+        tracer_add(t, e->child, pid, thread ? task->name : history_born(t->history, e->child));
+    if (first.kind != EVENT_TRAP)
+        child->pending = first;
+    child->born = thread;
+    child->image = task->image;
+    child->image->users++;
+    child->call = task->call;
+    for (size_t i = 0; i < task->handler_count; i++) {
+        child->handlers = grown(child->handlers, i, sizeof *child->handlers);
+        child->handlers[child->handler_count++] = task->handlers[i];
+    }
+    stand(child, &t->trace, task->call.name);
+    if (e->kind != EVENT_VFORK)
+        return 0;
+    task->vfork_child = e->child;
+    task->state = TASK_VFORK;
+    task->told = true;
+    act_stand(t, task);
+    return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "",
+                     "it waits until its child has executed another program or ended", err);
+}
+
+/* Whoever waited in vfork for this child goes on. */
+static void release_vfork(struct tracer *t, pid_t child)
+{
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->state == TASK_VFORK && t->tasks[i]->vfork_child == child) {
+            t->tasks[i]->state = TASK_HELD;
+            t->tasks[i]->idle = false;
+        }
+}
+
+int act_born(struct tracer *t, struct task *task, struct error *err)
+{
+    char call[sizeof task->call.text];
+
+    task->born = true;
+    snprintf(call, sizeof call, "%s", task->call.text);
+    return look_step(t, STEP_BORN, task->name, task, call, "0", NULL, err);
+}
+
+static int on_exec(struct tracer *t, struct task *task, const struct event *e, struct error *err)
+{
+    /* All other threads are gone, and the one that did it has the process id now. */
+    if (e->former != task->tid) {
+        struct task *former = tracer_task(t, e->former);
+        if (former != NULL) {
+            task->call = former->call;
+            former->state = TASK_ENDED;
+            former->reaped = true;
+        }
+    }
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == task->pid && t->tasks[i] != task)
+            t->tasks[i]->state = TASK_ENDED;
+    task->state = TASK_HELD;
+    task->in_call = false;
+    task->handler_count = 0;
+    release_vfork(t, task->tid);
+    tracer_stir(t);
+    if (look_step(t, STEP_CALL, task->name, task, task->call.text, "0", NULL, err) == -1)
+        return -1;
+    struct image *old = task->image;
+    task->image = image_open(t, task->pid, err);
+    if (task->image == NULL) {
+        task->image = old;
+        return -1;
+    }
+    image_release(old);
+    free(task->at.frames);
+    task->at = (struct chain){0};
+    if (image_enter(t, task, err) == -1)
+        return -1;
+    if (!task->image->has_lines)
+        tracer_note(t, "%s has no debug information: its calls are shown without lines",
+                    task->image->name);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+/* Let all threads of a process end, its first one last. Returns its status. */
+static int end_threads(struct tracer *t, pid_t pid)
+{
+    struct event e = {0};
+
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == pid && !t->tasks[i]->reaped)
+            event_resume(t->tasks[i]->tid, RESUME_FREE, 0);
+    for (size_t i = 0; i < t->task_count; i++) {
+        struct task *task = t->tasks[i];
+        if (task->pid != pid || task->reaped || task->tid == pid)
+            continue;
+        while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+            event_resume(task->tid, RESUME_FREE, 0);
+        (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
+        task->state = TASK_ENDED;
+        task->reaped = true;
+    }
+    while ((e = event_of(pid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+        event_resume(pid, RESUME_FREE, 0);
+    return e.kind == EVENT_ENDED ? e.status : 0;
+}
+
+/* Has the process other threads that go on? */
+static bool others_live(const struct tracer *t, const struct task *task)
+{
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i] != task && t->tasks[i]->pid == task->pid &&
+            t->tasks[i]->state != TASK_ENDED)
+            return true;
+    return false;
+}
+
+static int on_end(struct tracer *t, struct task *task, int status, struct error *err)
+{
+    struct task *first = tracer_task(t, task->pid);
+    struct proc_stat stat = {0};
+    const char *note = NULL;
+    char call[128], name[32];
+
+    if (first == NULL)
+        first = task;
+    if (WIFSIGNALED(status))
+        snprintf(first->how, sizeof first->how, "signal %d", WTERMSIG(status));
+    else
+        snprintf(first->how, sizeof first->how, "exit %d", WEXITSTATUS(status));
+    snprintf(call, sizeof call, "%s", task->ending);
+    if (WIFSIGNALED(status)) {
+        call_signal_name(WTERMSIG(status), name, sizeof name);
+        snprintf(call, sizeof call, "%s", name);
+        if (WTERMSIG(status) == SIGKILL)
+            task->at.count = 0;
+    }
+    history_exit(t->history, task->pid, first->how);
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == task->pid)
+            t->tasks[i]->state = TASK_ENDED;
+    release_vfork(t, task->pid);
+    tracer_stir(t);
+    (void)proc_stat(task->pid, &stat);
+    bool ours = tracer_process(t, stat.parent) == NULL;
+    /*
+     * The parent is told only when its tracer has waited. Its own zombie then stays until it
+     * waits too, unless it ignores SIGCHLD. Where there is no parent but us, look first.
+     */
+    if (!ours)
+        (void)waitpid(task->pid, NULL, __WALL);
+    if (!ours && proc_stat(task->pid, &stat) == -1)
+        note = "its parent ignores SIGCHLD: the kernel keeps no zombie";
+    int result = look_step(t, STEP_EXIT, task->name, task, call, "", note, err);
+    if (ours)
+        (void)waitpid(task->pid, NULL, __WALL);
+    first->reaped = true;
+    return result;
+}
+
+static int on_ending(struct tracer *t, struct task *task, struct error *err)
+{
+    struct event e;
+
+    if (task->in_call && task->call.number == SYS_exit && others_live(t, task)) {
+        /* Only this thread ends. Of the first one a zombie stays until all have. */
+        event_resume(task->tid, RESUME_FREE, 0);
+        task->state = TASK_ENDED;
+        tracer_stir(t);
+        if (task->tid == task->pid)
+            return 0;
+        while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+            event_resume(task->tid, RESUME_FREE, 0);
+        (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
+        task->reaped = true;
+        return 0;
+    }
+    return on_end(t, task, end_threads(t, task->pid), err);
+}
+
+int act(struct tracer *t, struct task *task, const struct event *e, struct error *err)
+{
+    switch (e->kind) {
+    case EVENT_ENTRY:
+        return on_entry(t, task, e);
+    case EVENT_EXIT:
+        return on_exit_of_call(t, task, e, err);
+    case EVENT_FORK:
+    case EVENT_VFORK:
+        return on_fork(t, task, e, err);
+    case EVENT_EXEC:
+        return on_exec(t, task, e, err);
+    case EVENT_ENDING:
+        return on_ending(t, task, err);
+    case EVENT_ENDED:
+        return on_end(t, task, e->status, err);
+    case EVENT_SIGNAL:
+        return act_signal(t, task, e, err);
+    case EVENT_STOPPED:
+        return act_stopped(t, task, e, err);
+    case EVENT_BREAK:
+        task->signal = SIGTRAP; /* a breakpoint of the program's own */
+        return 0;
+    case EVENT_GONE:
+        task->state = TASK_ENDED;
+        task->reaped = true;
+        return 0;
+    case EVENT_TRAP:
+    case EVENT_NONE:
+        return 0;
+    }
+    return 0;
+}
