@@ -24,7 +24,8 @@ for file; do
   expected=$(sed -n '1s|^/\* must fail: \(.*\) \*/$|\1|p' "$file")
   # Fewer points is what is wanted of most, so the status says nothing.
   rm -f "$work/json"
-  tests/grading/check --quiet --seed "${SEED:-1}" --json "$work/json" "${chapter%%-*}" "$file" 2>"$work/errors" || true
+  tests/grading/check --quiet --seed "${SEED:-1}" --json "$work/json" "${chapter%%-*}" "$file" \
+    2>"$work/errors" </dev/null || true
   if [[ ! -s $work/json ]]; then
     printf 'wrong %s\n  not graded: %s\n' "$file" "$(head -n 1 "$work/errors")"
     result=1

@@ -20,7 +20,7 @@ judge_all() {
   local -
   untraced
   printf '%s\0' "$@" | FORKLAB_BUILD=$FORKLAB_BUILD xargs -0 -n 1 -P "$((4 * $(nproc)))" \
-    tests/grader/judge.sh >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null || true
+    tests/grader/judge.sh >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- || true
   assert_is 'of whom the grader says something wrong' '' "$(grep -v '^right ' "$BATS_TEST_TMPDIR/said" || true)"
   assert_is 'programs that were judged' "$#" "$(grep -c '^right ' "$BATS_TEST_TMPDIR/said")"
 }
