@@ -74,7 +74,7 @@ refuses() {
 }
 
 @test "a full disk" {
-  refuses 'forkscope: */dev/full: No space left on device' -o /dev/full -- "$TRACED/forks"
+  refuses 'forkscope: *No space left on device' -o /dev/full -- "$TRACED/forks"
   run --separate-stderr bash -c "exec \"$FORKSCOPE\" trace -- \"$TRACED/forks\" >/dev/full"
   assert_is 'exit status' 1 "$status"
   [[ $stderr == 'forkscope: '*'No space left on device' ]] || assert_is 'stderr' 'No space left on device' "$stderr"
