@@ -252,7 +252,7 @@ a_trace() {
   assert_is 'stderr' '' "$stderr"
   assert_is 'named steps' 'after-fork.dot ' "$(cd named && printf '%s ' *)"
   scope draw --dot-only --step 9 -o single steps
-  assert_is 'one step' 'step-009.dot ' "$(cd one && printf '%s ' *)"
+  assert_is 'one step' 'step-009.dot ' "$(cd single && printf '%s ' *)"
   scope draw --all -o all steps
   assert_is 'all steps: files' 30 "$(find all -name 'step-0*' | wc -l)"
   # Which are drawn together changes nothing.
@@ -358,8 +358,8 @@ a_trace() {
   head -n 1 steps >none
   scope page -o page.html none
   assert_is 'stderr' '' "$stderr"
-  head -c "$(($(wc -c <steps) - 900))" steps >cut
-  scope page -o page.html cut
+  head -c "$(($(wc -c <steps) - 900))" steps >"cut"
+  scope page -o page.html "cut"
   assert_is 'exit status' 0 "$status"
   assert_holds grep -q 'the file is cut off here' page.html
 }
