@@ -2,6 +2,8 @@
 # Chapters are found by their folders, so adding one needs no edit here.
 
 BUILD ?= build
+# One name for it, however it was given: what depends on what is noted under this name.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PORT ?= 9000
 CC ?= cc
 CFLAGS ?= -g
@@ -13,11 +15,13 @@ programs := $(patsubst %.c,$(BUILD)/%,$(wildcard chapters/*/server.c chapters/*/
 client := $(BUILD)/chapters/00-client/client
 forkscope := $(BUILD)/forkscope
 forkscope_objects := $(patsubst diagrams/%.c,$(BUILD)/objects/%.o,$(wildcard diagrams/forkscope/*.c))
-test_programs := $(patsubst tests/lib/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/*.c))
+test_programs := $(patsubst tests/lib/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/*.c)) $(BUILD)/tests/sandbox
 
 # From a number to a folder and its program: 03 -> 03-naive-fork.
 chapter = $(filter $(1)-%,$(chapters))
-server = $(BUILD)/chapters/$(call chapter,$(1))/server
+server = $(BUILD)/chapters/$(call chapter,$(1))/$(program)
+# make run-03 EXERCISE=1 and watch-03 EXERCISE=1 take the student's program instead.
+program = $(if $(EXERCISE),exercise,server)
 
 all: $(programs) ## compile every stage; needs a C compiler and make, nothing else
 
@@ -35,7 +39,7 @@ test: ## everything that is promised, tested; about three minutes
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh
 
 $(numbers:%=run-%): run-%: ## run-03: start stage 03 on PORT (9000); Ctrl-C ends it
-	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client: make client" >&2; exit 1; }
+	@test -e chapters/$(call chapter,$*)/$(program).c || { echo "chapter $* is the client: make client" >&2; exit 1; }
 	@$(MAKE) --no-print-directory --silent $(call server,$*)
 	@exec $(call server,$*) $(PORT)
 
@@ -48,10 +52,43 @@ $(numbers:%=watch-%): watch-%: ## watch-03: the live table of stage 03 while it 
 	@$(MAKE) --no-print-directory --silent $(forkscope)
 	@test -e chapters/$(call chapter,$*)/server.c || { echo "chapter $* is the client, and has no server to watch" >&2; exit 1; }
 	@$(forkscope) watch --program $(call server,$*) :$(PORT) || \
-	  { echo "to start it, in another terminal: make run-$*$(if $(filter-out 9000,$(PORT)), PORT=$(PORT))" >&2; exit 1; }
+	  { echo "to start it, in another terminal: make run-$*$(if $(EXERCISE), EXERCISE=1)$(if $(filter-out 9000,$(PORT)), PORT=$(PORT))" >&2; exit 1; }
 
 $(numbers:%=diff-%): diff-%: ## diff-04: what changed from stage 03 to stage 04
 	@chapters/diff.sh $*
+
+$(numbers:%=predict-%): predict-%: ## predict-03: the questions of chapter 03; the answers are measured
+	@tests/lib/need.sh predict
+	@$(MAKE) --no-print-directory --silent $(forkscope) $(if $(wildcard chapters/$(call chapter,$*)/server.c),$(call server,$*))
+	@FORKLAB_BUILD=$(BUILD) chapters/predict.sh $*
+
+$(numbers:%=hint-%): hint-%: ## hint-03: a hint for exercise 03, the next one each time
+	@FORKLAB_BUILD=$(BUILD) solutions/hint.sh $(if $(AGAIN),--again) $*
+
+$(numbers:%=reset-%): reset-%: ## reset-03: exercise 03 as shipped; your file is kept beside it
+	@FORKLAB_BUILD=$(BUILD) solutions/ship.sh --reset $(call chapter,$*)
+
+exercises: ## the exercises anew from solutions, where nobody has changed them
+	@FORKLAB_BUILD=$(BUILD) solutions/ship.sh
+
+$(numbers:%=check-%): check-%: ## check-03: grade my exercise 03 (FILE=other.c: another one)
+	@tests/lib/need.sh grade
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/check $* $(FILE)
+
+progress: ## which of my exercises pass
+	@tests/lib/need.sh grade
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/progress
+
+grade: ## grade a class: SUBMISSIONS=dir, and OUT=dir JOBS=n HOSTS=file
+	@tests/lib/need.sh class
+	@$(MAKE) --no-print-directory --silent grader
+	@FORKLAB_BUILD=$(BUILD) tests/grading/class
+
+gradescope: ## the autograder that Gradescope takes (CHAPTERS="03": only these)
+	@tests/lib/need.sh class
+	@FORKLAB_BUILD=$(BUILD) tests/grading/gradescope/make.sh
 
 $(numbers:%=trace-%): trace-%: ## trace-03: step through stage 03 in a browser; or PROG=my.c, EXERCISE=1
 	@tests/lib/need.sh diagrams
@@ -67,6 +104,10 @@ diagrams: ## measure and draw every diagram anew
 
 bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
 	@BUILD=$(BUILD) tests/bench/bench.sh
+	@tests/lib/need.sh tour
+	@$(MAKE) --no-print-directory --silent grader
+	@BUILD=$(BUILD) tests/bench/trace.sh
+	@FORKLAB_BUILD=$(BUILD) tests/bench/grading.sh
 
 soak: all $(BUILD)/tests/load ## a million clients for chapter 09
 	@BUILD=$(BUILD) tests/bench/soak.sh
@@ -80,7 +121,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-% trace-%:
+run-% watch-% diff-% trace-% check-% predict-% hint-% reset-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
@@ -97,10 +138,26 @@ $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STANDARD) $(CFLAGS) -o $@ $<
 
+# Linked statically, since it has to start quickly and inside a sandbox; a sanitizer does not let it.
+$(BUILD)/tests/sandbox: $(wildcard tests/grading/sandbox/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -O1 $(CFLAGS) $(if $(findstring fsanitize,$(CFLAGS)),,-static) -o $@ $(filter %.c,$^)
+
+grader: $(forkscope) $(BUILD)/tests/sandbox $(BUILD)/tests/clients # what the grading scripts use
+
+# The servers as the tracer needs them: with lines, and not optimised. build/traced/03-naive-fork/server
+traced := $(patsubst chapters/%.c,$(BUILD)/traced/%,$(wildcard chapters/*/server.c))
+
+$(BUILD)/traced/%: chapters/%.c
+	@mkdir -p $(@D)
+	$(CC) $(STANDARD) -g -O0 -o $@ $<
+
+traced: $(traced)
+
 programs: $(programs) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test client diagrams bench soak help clean programs
-.PHONY: $(foreach word,run watch diff trace,$(numbers:%=$(word)-%))
+.PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
+.PHONY: $(foreach word,run watch diff trace check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.

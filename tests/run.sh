@@ -52,7 +52,7 @@ left_over() {
 if (($# > 0)); then
   run_with "$build" WARNINGS= "$@"
 else
-  run_with "$build" WARNINGS=-Werror tests/chapters tests/forkscope tests/lab tests/page
+  run_with "$build" WARNINGS=-Werror tests/chapters tests/forkscope tests/lab tests/page tests/grader
   run_with "$build/sanitized" \
     'CFLAGS=-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
     tests/chapters tests/forkscope

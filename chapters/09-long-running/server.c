@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -350,9 +351,19 @@ int main(int argc, char *argv[])
         if ((ready > 0 || shortage) && child_count < max_children)
             serve_next(listen_fd);
     }
-    /* To those in the backlog the kernel has said "connected": take them along. */
-    for (int n = 0; n < max_children && child_count < max_children && serve_next(listen_fd); n++)
-        ;
+    /*
+     * To those in the backlog the kernel has said "connected": take them along, as many as
+     * there are now. Whoever comes later must not keep us here, and finds no room to queue.
+     */
+    struct tcp_info info = {.tcpi_unacked = (unsigned)max_children};
+    socklen_t size = sizeof info;
+    (void)listen(listen_fd, 0);
+    /* For a listening socket tcpi_unacked counts the backlog. Refused: take all we may. */
+    (void)getsockopt(listen_fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    for (unsigned n = 0; n < info.tcpi_unacked && child_count < max_children; n++) {
+        if (!serve_next(listen_fd))
+            break;
+    }
     close(listen_fd);
     finish_children();
     return 0;

@@ -48,19 +48,6 @@ bool act_interrupted(const struct task *task)
            (signals.pending & ~signals.blocked & signals.caught) != 0;
 }
 
-/* errno of a stopped thread, or -1 when it is not known where that is. */
-static int errno_of(const struct task *task)
-{
-    struct regs regs;
-    int value;
-
-    if (!task->image->errno_known || regs_get(task->tid, &regs) == -1 ||
-        !event_read(task->tid, regs_thread_pointer(task->tid, &regs) + task->image->errno_at,
-                    &value, sizeof value))
-        return -1;
-    return value;
-}
-
 /* ---- calls ---- */
 
 /* Put the name of the handler into the text of sigaction, and remember where handlers return to. */
@@ -150,6 +137,29 @@ static bool shown(const struct tracer *t, const struct task *task, int64_t resul
     return true;
 }
 
+/*
+ * Is it a library's own affair: the signals that system() and posix_spawn() set, files that are
+ * read on the way, the folders of PATH where a program is not? Asked where the thread stands.
+ */
+static bool own_affair(struct tracer *t, const struct task *task, int64_t result)
+{
+    bool direct =
+        task->at.count > 0 && (task->at.frames[0].file != -1 || task->at.frames[0].signal);
+
+    if (direct)
+        return false;
+    if (task->call.number == SYS_execve && result == -ENOENT && task->at.count > 0 &&
+        strcmp(task->at.frames[0].function, "execve") != 0) {
+        tracer_note(t,
+                    "%s looks for the program in every folder of PATH; where it is not, that "
+                    "is no step",
+                    task->at.frames[0].function);
+        return true;
+    }
+    return task->call.number == SYS_rt_sigaction && task->at.count > 0 &&
+           strstr(task->at.frames[0].function, "signal") == NULL; /* bsd_signal, ssignal */
+}
+
 /* Timers of the process that end a wait. */
 static void watch_timers(struct tracer *t, struct task *task, int64_t result)
 {
@@ -173,7 +183,7 @@ static void watch_timers(struct tracer *t, struct task *task, int64_t result)
     }
 }
 
-static int told_step(struct tracer *t, struct task *task, int64_t result, struct error *err)
+int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err)
 {
     char text[64];
 
@@ -181,14 +191,12 @@ static int told_step(struct tracer *t, struct task *task, int64_t result, struct
     return look_step(t, STEP_CALL, task->name, task, task->call.text, text, NULL, err);
 }
 
-static int on_return(struct tracer *t, struct task *task, struct error *err);
-
 static int on_exit_of_call(struct tracer *t, struct task *task, const struct event *e,
                            struct error *err)
 {
     if (task->in_call && task->call.number == SYS_rt_sigreturn) {
         task->in_call = false;
-        return on_return(t, task, err);
+        return act_return(t, task, err);
     }
     /* Interrupted, to be entered again or to end with EINTR: the signal that did it comes next. */
     if (!task->in_call || (e->result <= -512 && e->result >= -516))
@@ -210,7 +218,9 @@ static int on_exit_of_call(struct tracer *t, struct task *task, const struct eve
     if (!shown(t, task, e->result))
         return 0;
     act_stand(t, task);
-    if (told_step(t, task, e->result, err) == -1)
+    if (own_affair(t, task, e->result))
+        return 0;
+    if (act_told(t, task, e->result, err) == -1)
         return -1;
     if (task->call.creates && e->result > 0 && t->options->order == ORDER_CHILD_FIRST)
         t->next = tracer_task(t, (pid_t)e->result);
@@ -416,100 +426,6 @@ static int on_ending(struct tracer *t, struct task *task, struct error *err)
     return on_end(t, task, end_threads(t, task->pid), err);
 }
 
-/* ---- signals ---- */
-
-static bool ignored_by_default(int signal)
-{
-    return signal == SIGCHLD || signal == SIGCONT || signal == SIGURG || signal == SIGWINCH;
-}
-
-static int push_handler(struct tracer *t, struct task *task, const char *signal, struct error *err)
-{
-    task->handlers = grown(task->handlers, task->handler_count, sizeof *task->handlers);
-    struct handler *h = &task->handlers[task->handler_count];
-    text_copy(h->signal, sizeof h->signal, signal);
-    h->in_call = task->in_call;
-    h->call = task->call;
-    h->errno_before = errno_of(task);
-    act_stand(t, task);
-    int result = look_step(t, STEP_SIGNAL, task->name, task, signal, "handled", NULL, err);
-    task->handler_count++;
-    task->in_call = false;
-    task->told = false;
-    return result;
-}
-
-static int on_signal(struct tracer *t, struct task *task, const struct event *e, struct error *err)
-{
-    struct proc_signals set;
-    char name[32];
-    uint64_t bit = UINT64_C(1) << (e->signal - 1);
-
-    task->signal = e->signal;
-    call_signal_name(e->signal, name, sizeof name);
-    if (proc_signals(task->tid, &set) == -1)
-        return 0;
-    if (set.caught & bit)
-        return push_handler(t, task, name, err);
-    bool ignored = (set.ignored & bit) != 0;
-    /* An untraced process would not even wake for these. */
-    if ((ignored || ignored_by_default(e->signal)) && e->signal == SIGCHLD)
-        return 0;
-    if (e->signal == SIGSTOP || e->signal == SIGTSTP || e->signal == SIGTTIN ||
-        e->signal == SIGTTOU)
-        return 0; /* told when it has stopped */
-    act_stand(t, task);
-    return look_step(t, STEP_SIGNAL, task->name, task, name,
-                     ignored                         ? "ignored"
-                     : ignored_by_default(e->signal) ? "no effect"
-                                                     : "ends it",
-                     NULL, err);
-}
-
-/* rt_sigreturn is done: the handler's last words, and what becomes of the interrupted call. */
-static int on_return(struct tracer *t, struct task *task, struct error *err)
-{
-    struct regs regs;
-
-    if (task->handler_count == 0 || regs_get(task->tid, &regs) == -1)
-        return 0;
-    struct handler h = task->handlers[--task->handler_count];
-    int now = errno_of(task);
-    tracer_stir(t);
-    task->call = h.call;
-    act_stand(t, task);
-    char text[64];
-    snprintf(text, sizeof text, "%s", h.signal);
-    t->errno_from = h.errno_before;
-    t->errno_to = now;
-    if (look_step(t, STEP_RETURN, task->name, task, text, "", NULL, err) == -1)
-        return -1;
-    t->errno_from = t->errno_to = -1;
-    if (!h.in_call)
-        return 0;
-    if (regs_result(&regs) == -EINTR)
-        return told_step(t, task, -EINTR, err);
-    /* SA_RESTART: the call is entered again, and if it waits, that is told again. */
-    task->in_call = true;
-    return 0;
-}
-
-static int on_stopped(struct tracer *t, struct task *task, const struct event *e, struct error *err)
-{
-    char name[32];
-
-    task->state = TASK_STOPPED;
-    task->idle = true;
-    call_signal_name(e->signal, name, sizeof name);
-    act_stand(t, task);
-    tracer_stir(t);
-    if (ptrace(PTRACE_LISTEN, task->tid, NULL, NULL) == -1)
-        return 0; /* killed meanwhile: the next event */
-    if (task->tid != task->pid)
-        return 0; /* told once for the process */
-    return look_step(t, STEP_SIGNAL, task->name, task, name, "stopped", NULL, err);
-}
-
 int act(struct tracer *t, struct task *task, const struct event *e, struct error *err)
 {
     switch (e->kind) {
@@ -527,9 +443,9 @@ int act(struct tracer *t, struct task *task, const struct event *e, struct error
     case EVENT_ENDED:
         return on_end(t, task, e->status, err);
     case EVENT_SIGNAL:
-        return on_signal(t, task, e, err);
+        return act_signal(t, task, e, err);
     case EVENT_STOPPED:
-        return on_stopped(t, task, e, err);
+        return act_stopped(t, task, e, err);
     case EVENT_BREAK:
         task->signal = SIGTRAP; /* a breakpoint of the program's own */
         return 0;

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,7 +25,7 @@ static void write_text(const char *path, const char *text)
 
     if (fd == -1)
         return;
-    /* A refusal shows right after: the loopback interface cannot be brought up. */
+    /* A refusal that matters shows right after: the loopback interface cannot be brought up. */
     if (write(fd, text, strlen(text)) == -1) {
         close(fd);
         return;
@@ -48,14 +49,26 @@ static bool loopback_up(void)
     return up;
 }
 
+/*
+ * A FIN that had to be sent twice, as on a machine under load, is answered with a RST by a
+ * kernel that has forgotten the connection, and by default a RST ends TIME_WAIT (RFC 1337).
+ * Then the same run would show another state. Where the setting is refused, it stays rare.
+ */
+static void keep_time_wait(void)
+{
+    write_text("/proc/sys/net/ipv4/tcp_rfc1337", "1");
+}
+
 static bool enter_private_network(void)
 {
     uid_t uid = getuid();
     gid_t gid = getgid();
     char map[64];
 
-    if (unshare(CLONE_NEWNET) == 0)
+    if (unshare(CLONE_NEWNET) == 0) {
+        keep_time_wait();
         return loopback_up();
+    }
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
         return false;
     write_text("/proc/self/setgroups", "deny");
@@ -63,6 +76,7 @@ static bool enter_private_network(void)
     write_text("/proc/self/uid_map", map);
     snprintf(map, sizeof map, "%u %u 1", gid, gid);
     write_text("/proc/self/gid_map", map);
+    keep_time_wait();
     return loopback_up();
 }
 
@@ -119,13 +133,13 @@ static void become(char *const argv[], int output, int report, int gate)
 /* Give up on a program that was not started: close what there is, and return -1. */
 static pid_t give_up(pid_t pid, int *ends, size_t count)
 {
-    int status = 0;
+    int status;
 
-    /* One that is traced may stop once more on its way out. */
-    do {
-        if (pid <= 0 || kill(pid, SIGKILL) == -1)
-            break;
-    } while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status));
+    if (pid > 0)
+        kill(pid, SIGKILL);
+    /* One that is traced stops once more on its way out. */
+    while (pid > 0 && waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+        ptrace(PTRACE_CONT, pid, NULL, NULL);
     for (size_t i = 0; i < count; i++)
         if (ends[i] != -1)
             close(ends[i]);

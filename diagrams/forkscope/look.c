@@ -156,12 +156,40 @@ static int measure(struct tracer *t, struct snapshot *s, struct error *err)
     return result;
 }
 
-/* Does anything still cross the network? Acknowledgements alone change no picture. */
+/*
+ * Is what client `peer` and the server have sent one another there? By the bytes counted, not by
+ * acknowledgements, which come up to 40 ms later and change no picture.
+ */
+static bool delivered(struct tracer *t, const struct peer *peer)
+{
+    struct tcp_socket client, server, key = tcp_reverse(&peer->key);
+    struct error unused;
+
+    if (tcp_find(t->tcp, &peer->key, &client, &unused) != 1 ||
+        tcp_find(t->tcp, &key, &server, &unused) != 1)
+        return false;
+    if (!client.counted || !server.counted)
+        return client.send == 0 && server.send == 0;
+    /* A FIN that is on its way; the one that answers it makes both leave these states. */
+    if ((client.state == TCP_FIN_WAIT1 && server.state == TCP_ESTABLISHED) ||
+        (server.state == TCP_FIN_WAIT1 && client.state == TCP_ESTABLISHED) ||
+        client.state == TCP_LAST_ACK || server.state == TCP_LAST_ACK)
+        return false;
+    return server.received >= client.sent && client.received >= server.sent;
+}
+
+/* Does anything still cross the network? */
 static bool moving(struct tracer *t, const struct snapshot *s)
 {
-    for (size_t i = 0; i < s->object_count; i++)
-        if (s->objects[i].in_flight)
+    for (size_t i = 0; i < s->object_count; i++) {
+        const struct object *o = &s->objects[i];
+        const struct peer *peer = NULL;
+        for (size_t k = 0; k < t->peer_count && o->kind == OBJECT_CONNECTION; k++)
+            if (t->peers[k].key.port == o->peer_port)
+                peer = &t->peers[k];
+        if (o->in_flight && (peer == NULL || !delivered(t, peer)))
             return true;
+    }
     for (size_t i = 0; i < t->peer_count; i++) {
         bool held = false;
         for (size_t k = 0; k < s->object_count; k++)
@@ -262,6 +290,15 @@ static void add_note(struct step *step, const char *note)
     step->notes[step->note_count++] = copied(note);
 }
 
+void look_keep(struct tracer *t)
+{
+    if (t->last.number == 0)
+        return;
+    t->trace.steps = grown(t->trace.steps, t->trace.step_count, sizeof *t->trace.steps);
+    t->trace.steps[t->trace.step_count++] = t->last;
+    memset(&t->last, 0, sizeof t->last);
+}
+
 int look_flush(struct tracer *t, struct error *err)
 {
     if (!t->last_set)
@@ -285,6 +322,7 @@ int look_step(struct tracer *t, enum step_kind kind, const char *who, const stru
         return -1;
     look_drain(t);
     step.output = printed_text(t);
+    files_identify(t, &fresh, task, kind, result);
     history_apply(t->history, &fresh, true);
     step.now = fresh;
     for (size_t i = 0; i < step.now.client_count; i++)
@@ -312,7 +350,7 @@ int look_step(struct tracer *t, enum step_kind kind, const char *who, const stru
     }
     if (look_flush(t, err) == -1)
         return -1;
-    step_free(&t->last);
+    look_keep(t);
     t->last = step;
     t->last_set = true;
     play_moment(t, &t->last);

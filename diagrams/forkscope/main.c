@@ -29,6 +29,7 @@ static const char usage[] = "usage: forkscope snapshot [--json | --dot] PID | :P
                             "       forkscope trace [-s SCENARIO] [-o FILE] [--order ORDER]\n"
                             "                     [--max-steps N] [--deadline SECONDS]\n"
                             "                     [--shared-network] -- PROGRAM [ARG...]\n"
+                            "       forkscope findings [--json] FILE\n"
                             "       forkscope draw [-o DIR] [--dot-only] [--step N | --all] FILE\n"
                             "       forkscope page [-o PAGE] FILE\n"
                             "       forkscope --help | --version\n";
@@ -62,6 +63,9 @@ static const char help[] =
     "                     who goes on after a fork (default: parent-first)\n"
     "            --max-steps N, --deadline SECONDS\n"
     "                     end there; the trace says so (default: 1000, 60)\n"
+    "findings  what went wrong in a trace, one line each with its source line and its steps;\n"
+    "          trace itself says it at its end\n"
+    "            --json   one line of JSON each instead\n"
     "draw      records or a trace to pictures: a .dot and an .svg file for each moment\n"
     "            -o DIR   where to (default: here)\n"
     "            --dot-only\n"
@@ -97,8 +101,7 @@ int misused(void)
     return EXIT_USAGE;
 }
 
-/* Colour only on a terminal, and not where NO_COLOR is set. */
-static struct table_style terminal_style(void)
+struct table_style terminal_style(void)
 {
     const char *no_color = getenv("NO_COLOR");
 
@@ -313,8 +316,13 @@ static int command_trace(int argc, char *argv[])
                                             {"deadline", required_argument, NULL, 'd'},
                                             {"shared-network", no_argument, NULL, 'n'},
                                             {0}};
-    struct trace_options trace = {.out = stdout, .deadline = 60, .max_steps = 1000};
-    const char *path = NULL;
+    const char *path = NULL, *no_color = getenv("NO_COLOR");
+    struct trace_options trace = {.out = stdout,
+                                  .findings = stderr,
+                                  .colour = isatty(STDERR_FILENO) &&
+                                            (no_color == NULL || no_color[0] == '\0'),
+                                  .deadline = 60,
+                                  .max_steps = 1000};
     struct error err;
 
     for (int option; (option = getopt_long(argc, argv, "+s:o:", options, NULL)) != -1;) {
@@ -353,7 +361,8 @@ int main(int argc, char *argv[])
         int (*run)(int argc, char *argv[]);
     } commands[] = {{"snapshot", command_snapshot}, {"watch", command_watch},
                     {"run", command_run},           {"trace", command_trace},
-                    {"draw", command_draw},         {"page", command_page}};
+                    {"draw", command_draw},         {"page", command_page},
+                    {"findings", command_findings}};
 
     /* A descriptor of ours below 3 would be taken for a standard stream: fill the gaps. */
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR))

@@ -205,8 +205,11 @@ static bool runnable(struct task *task)
         return false;
     if ((task->state == TASK_STOPPED || task->state == TASK_VFORK) &&
         task->pending.kind == EVENT_NONE) {
-        /* SIGCONT or SIGKILL have done something to it, or nothing has. */
-        task->pending = event_of(task->tid, false);
+        /* SIGCONT or SIGKILL have made it run, up to its next stop, or nothing has happened. */
+        struct proc_stat stat = {.state = 'R'};
+        while ((task->pending = event_of(task->tid, false)).kind == EVENT_NONE &&
+               stat.state != 'T' && stat.state != 't' && proc_stat(task->tid, &stat) == 0)
+            sched_yield();
         task->idle = task->pending.kind == EVENT_NONE;
         if (!task->idle)
             task->state = TASK_HELD;
@@ -279,9 +282,11 @@ int schedule_time(struct tracer *t, struct error *err)
         struct task *task = t->tasks[i];
         if (task->state == TASK_ENDED || wakes_at(t, task) < 0)
             continue;
-        if (chosen == NULL || wakes_at(t, task) < wakes_at(t, chosen) ||
-            (task->state != TASK_HELD && chosen->state == TASK_HELD &&
-             wakes_at(t, task) == wakes_at(t, chosen)))
+        /* Those that only compute or ask again come last: time is what they wait for. */
+        bool held = task->state == TASK_HELD;
+        bool chosen_held = chosen != NULL && chosen->state == TASK_HELD;
+        if (chosen == NULL || held < chosen_held ||
+            (held == chosen_held && wakes_at(t, task) < wakes_at(t, chosen)))
             chosen = task;
     }
     if (chosen == NULL)

@@ -122,6 +122,15 @@ static void find_processes(struct snapshot *out, const struct scope *scope)
 
 /* ---- descriptors and what they refer to ---- */
 
+/* The process whose standard streams are those that everybody inherits: the first with any. */
+static const struct process *first_living(const struct snapshot *out)
+{
+    for (size_t i = 0; i < out->process_count; i++)
+        if (out->processes[i].state != PROCESS_ZOMBIE && !out->processes[i].hidden)
+            return &out->processes[i];
+    return &out->processes[0];
+}
+
 /* The object that descriptor `d` of `pid` refers to, added when it is new. */
 static size_t object_of(struct work *w, pid_t pid, const struct proc_descriptor *d)
 {
@@ -182,10 +191,17 @@ static void add_descriptor(struct process *p, int fd, size_t object)
     p->descriptors[p->descriptor_count++] = (struct descriptor){fd, (int)object};
 }
 
+static int by_fd(const void *a, const void *b)
+{
+    const struct descriptor *x = a, *y = b;
+
+    return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
 /* Read the descriptors of one process. Returns 0, or -1 with err filled when not permitted. */
 static int read_descriptors(struct work *w, struct process *p, struct error *err)
 {
-    const struct process *root = &w->out->processes[0];
+    const struct process *root = first_living(w->out);
     struct inherited in = {.root = root->pid, .pid = p->pid};
     struct proc_descriptor_list list = {0};
 
@@ -206,7 +222,7 @@ static int read_descriptors(struct work *w, struct process *p, struct error *err
         if (stat.ending)
             p->state = PROCESS_RUNNING;
         /* A descendant may run as somebody else (setuid). */
-        p->hidden = p != root || stat.ending;
+        p->hidden = p != &w->out->processes[0] || stat.ending;
         return p->hidden ? 0
                          : fail(err,
                                 "process %d: not permitted to read its descriptors (run as its "
@@ -219,6 +235,9 @@ static int read_descriptors(struct work *w, struct process *p, struct error *err
     for (size_t i = 0; i < list.count; i++)
         add_descriptor(p, list.items[i].fd, object_of(w, p->pid, &list.items[i]));
     free(list.items);
+    /* Of 0 to 2 some may be inherited and others not. */
+    if (p->descriptor_count > 0)
+        qsort(p->descriptors, p->descriptor_count, sizeof *p->descriptors, by_fd);
     for (size_t i = 0; i < p->descriptor_count; i++)
         w->out->objects[p->descriptors[i].object].refs++;
     return 0;
@@ -237,7 +256,7 @@ static void mark_standard(struct snapshot *out)
     for (size_t p = 0; p < out->process_count; p++)
         for (size_t i = 0; i < out->processes[p].descriptor_count; i++) {
             const struct descriptor *d = &out->processes[p].descriptors[i];
-            if (d->fd > 2 || descriptor_object(&out->processes[0], d->fd) != d->object)
+            if (d->fd > 2 || descriptor_object(first_living(out), d->fd) != d->object)
                 out->objects[d->object].standard = false;
         }
 }

@@ -83,13 +83,13 @@ static bool says_optimised(Dwarf_Die *unit)
 {
     Dwarf_Attribute attribute;
     const char *producer = dwarf_formstring(dwarf_attr(unit, DW_AT_producer, &attribute));
-    const char *option = producer;
 
-    while (option != NULL && (option = strstr(option, " -O")) != NULL) {
-        option += 3;
-        if (strchr("123sgfz", option[0]) != NULL && option[0] != '\0')
+    if (producer == NULL)
+        return false;
+    for (const char *option = strstr(producer, " -O"); option != NULL;
+         option = strstr(option + 3, " -O"))
+        if (option[3] != '\0' && strchr("123sgfz", option[3]) != NULL)
             return true;
-    }
     return false;
 }
 

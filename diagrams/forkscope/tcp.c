@@ -1,5 +1,6 @@
 /* tcp.c - sock_diag(7) questions and answers, carried by libmnl. */
 #include "tcp.h"
+#include "tcpinfo.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,6 +41,16 @@ void tcp_close(struct tcp_channel *channel)
     free(channel);
 }
 
+static int add_counts(const struct nlattr *attribute, void *data)
+{
+    struct tcp_socket *s = data;
+
+    if (mnl_attr_get_type(attribute) == INET_DIAG_INFO)
+        s->counted = tcpinfo_bytes(mnl_attr_get_payload(attribute),
+                                   mnl_attr_get_payload_len(attribute), &s->sent, &s->received);
+    return MNL_CB_OK;
+}
+
 static int add_socket(const struct nlmsghdr *header, void *data)
 {
     struct tcp_list *list = data;
@@ -58,7 +69,8 @@ static int add_socket(const struct nlmsghdr *header, void *data)
     s->receive = msg->idiag_rqueue;
     s->send = msg->idiag_wqueue;
     s->inode = msg->idiag_inode;
-    return MNL_CB_OK;
+    return mnl_attr_parse(header, sizeof *msg, add_counts, s) == MNL_CB_ERROR ? MNL_CB_ERROR
+                                                                              : MNL_CB_OK;
 }
 
 /* Send one question and append every answer to `list`. Returns 0, or -1 with errno set. */
@@ -234,6 +246,7 @@ int tcp_find(struct tcp_channel *channel, const struct tcp_socket *key, struct t
     struct inet_diag_req_v2 request = {
         .sdiag_family = (uint8_t)key->family,
         .sdiag_protocol = IPPROTO_TCP,
+        .idiag_ext = 1 << (INET_DIAG_INFO - 1),
         .idiag_states = ~0U,
         .id = {.idiag_sport = htons(key->port),
                .idiag_dport = htons(key->peer_port),

@@ -18,9 +18,12 @@ struct tcp_socket {
     uint16_t peer_port;
     int state; /* TCP_ESTABLISHED ... */
     uint32_t
-        receive;    /* LISTEN: connections to accept; else bytes to read, an unread FIN counts 1 */
-    uint32_t send;  /* LISTEN: the backlog's limit; else bytes and FIN not acknowledged yet */
-    uint64_t inode; /* 0: no descriptor has ever referred to it, or none does any more */
+        receive;   /* LISTEN: connections to accept; else bytes to read, an unread FIN counts 1 */
+    uint32_t send; /* LISTEN: the backlog's limit; else bytes and FIN not acknowledged yet */
+    bool counted;  /* by tcp_find only, where the kernel tells: */
+    uint64_t sent; /* bytes, each counted once */
+    uint64_t received; /* bytes in order, and one for end of file */
+    uint64_t inode;    /* 0: no descriptor has ever referred to it, or none does any more */
 };
 
 struct tcp_list {

@@ -1,5 +1,6 @@
 /* trace.c - a whole trace: begin, go on until nothing can happen any more, end. */
 #include "tracer.h"
+#include "findings.h"
 #include "launch.h"
 #include "proc.h"
 #include "regs.h"
@@ -296,10 +297,23 @@ static int say_end(struct tracer *t, struct error *err)
         return -1;
     if (look_flush(t, err) == -1)
         return -1;
-    trace->step_count = t->step_count;
-    int result = trace_write_end(t->options->out, trace, err);
-    trace->step_count = 0; /* the steps were written, and not kept */
-    return result;
+    look_keep(t);
+    findings_make(trace);
+    if (trace_write_end(t->options->out, trace, err) == -1)
+        return -1;
+    struct table_style style = {.colour = t->options->colour};
+    return t->options->findings == NULL ? 0
+                                        : findings_print(t->options->findings, trace, &style, err);
+}
+
+/* Wait until a killed thread has ended. */
+static void see_off(const struct task *task)
+{
+    struct event e;
+
+    while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
+        event_resume(task->tid, RESUME_FREE, 0);
+    (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
 }
 
 static void clean_up(struct tracer *t)
@@ -311,15 +325,13 @@ static void clean_up(struct tracer *t)
     for (size_t i = 0; i < t->task_count; i++)
         if (t->tasks[i]->state != TASK_ENDED)
             kill(t->tasks[i]->pid, SIGKILL);
-    for (size_t i = 0; i < t->task_count; i++) {
-        struct task *task = t->tasks[i];
-        struct event e = {.kind = EVENT_GONE};
-        while (task->state != TASK_ENDED && (e = event_of(task->tid, true)).kind != EVENT_ENDED &&
-               e.kind != EVENT_GONE)
-            event_resume(task->tid, RESUME_FREE, 0);
-        if (e.kind == EVENT_ENDED)
-            (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
-    }
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->state != TASK_ENDED && t->tasks[i]->tid != t->tasks[i]->pid)
+            see_off(t->tasks[i]);
+    /* The first thread of a process ends last. */
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->state != TASK_ENDED && t->tasks[i]->tid == t->tasks[i]->pid)
+            see_off(t->tasks[i]);
     launch_end_all();
     for (size_t i = 0; i < t->task_count; i++) {
         image_release(t->tasks[i]->image);
@@ -331,6 +343,7 @@ static void clean_up(struct tracer *t)
     if (t->output != -1)
         close(t->output);
     free(t->printed);
+    free(t->files);
     free(t->peers);
     free(t->moments);
     step_free(&t->last);

@@ -17,6 +17,8 @@ struct trace_options {
     char *const *argv;    /* the program and its arguments */
     FILE *out;            /* JSON lines, as in step.h */
     FILE *progress;       /* how far it is, for a person; NULL: nobody */
+    FILE *findings;       /* what went wrong, see findings.h; NULL: nowhere */
+    bool colour;          /* in them */
     enum trace_order order;
     uint64_t seed;
     size_t max_steps;

@@ -8,6 +8,7 @@
  *   trace.c     begins, goes on until nothing can happen any more, ends
  *   schedule.c  who runs next; run until it waits
  *   act.c       what an event of a thread means: steps
+ *   signals.c   the same, for signals and their handlers
  *   look.c      the snapshot of a step, and writing it
  *   play.c      what the scenario does when everything is at rest
  */
@@ -81,7 +82,7 @@ struct task {
 
 struct tracer {
     const struct trace_options *options;
-    struct trace trace; /* the header, findings and end; steps only where findings need them */
+    struct trace trace; /* the header, the steps written so far, findings and end */
     struct tcp_channel *tcp;
     struct history *history;
     struct scenario scenario;
@@ -98,6 +99,9 @@ struct tracer {
     struct step last; /* not written yet: the scenario may name it */
     bool last_set;
     size_t step_count;
+    struct known_file *files; /* as of the last step, see files.c */
+    size_t file_count;
+    unsigned long long file_ids; /* given so far */
     struct peer *peers;
     size_t peer_count;
     int64_t now; /* nanoseconds that have been waited through: time stands still otherwise */
@@ -151,8 +155,17 @@ int act_blocked(struct tracer *t, struct task *task, struct error *err);
 int act_born(struct tracer *t, struct task *task, struct error *err);
 /* Unwind: where does the thread stand? */
 void act_stand(struct tracer *t, struct task *task);
+/* Its call has returned this: a step. */
+int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err);
 /* Has a caught signal come that interrupts the call of a stopped thread? */
 bool act_interrupted(const struct task *task);
+
+/* ---- signals.c: as act, for these kinds of event ---- */
+
+int act_signal(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+int act_stopped(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+/* A handler has returned: rt_sigreturn is done. */
+int act_return(struct tracer *t, struct task *task, struct error *err);
 
 /* ---- look.c ---- */
 
@@ -164,8 +177,19 @@ bool look_drain(struct tracer *t);
  */
 int look_step(struct tracer *t, enum step_kind kind, const char *who, const struct task *task,
               const char *call, const char *result, const char *note, struct error *err);
+/* Move the last step, once it is written, to those that the findings are made of. */
+void look_keep(struct tracer *t);
 /* Write the step that is held back. */
 int look_flush(struct tracer *t, struct error *err);
+
+/* ---- files.c ---- */
+
+/*
+ * Give each file of a fresh snapshot the number it had in the step before, in place of an inode,
+ * so that history.c knows it again. task, kind, result: as for look_step.
+ */
+void files_identify(struct tracer *t, struct snapshot *s, const struct task *task,
+                    enum step_kind kind, const char *result);
 
 /* ---- play.c ---- */
 

@@ -114,7 +114,9 @@ static int one_frame(Dwfl_Frame *state, void *data)
     w->exact = false;
     struct frame *last = w->chain->count > 0 ? &w->chain->frames[w->chain->count - 1] : NULL;
     if (at->file == -1 && last != NULL && last->file == -1 && !last->signal)
-        *last = *at; /* of a run of library functions the outermost is the one called */
+        *last = at->function[0] != '?'
+                    ? *at
+                    : *last; /* of a run of library functions the outermost is the one called */
     else
         add_frame(w, at);
     w->own = w->own || at->file != -1;
@@ -142,7 +144,7 @@ static void walk(struct walk *w)
 static bool is_call(const char *name, const char *call)
 {
     static const char *const same[][2] = {
-        {"wait4", "waitpid"},       {"wait", "waitpid"},   {"_exit", "exit"},
+        {"signal", "sigaction"},    {"wait4", "waitpid"},  {"wait", "waitpid"}, {"_exit", "exit"},
         {"sigaction", "sigaction"}, {"accept4", "accept"}, {"_Fork", "fork"},
     };
 

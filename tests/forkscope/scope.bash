@@ -77,7 +77,7 @@ scope() {
   local -
   untraced
   local i # run sets it
-  run --separate-stderr bare timeout 60 env "$MARK" "$FORKSCOPE" "$@"
+  run --separate-stderr bare timeout -k 5 60 env "$MARK" "$FORKSCOPE" "$@"
 }
 
 # scope_says STATUS STDERR WORD...: run forkscope; it must end with STATUS, print

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|test|diagrams
+# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|class|test|diagrams
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -18,16 +18,33 @@ diagrams=(
   'command neato' graphviz
   'font DejaVu' fonts-dejavu-core
 )
+predict=(
+  "${tour[@]}"
+  'command jq' jq
+)
+grade=(
+  "${predict[@]}"
+  'command bats' bats
+  'command bwrap' bubblewrap
+  'command ip' iproute2
+)
+class=(
+  "${grade[@]}"
+  'command parallel' parallel
+  'command bsdtar' libarchive-tools
+  'command rsync' rsync
+  'command ssh' openssh-client
+  'command zip' zip
+)
 test=(
   "${diagrams[@]}"
-  'command bats' bats
+  "${class[@]}"
   'library bats-support' bats-support
   'library bats-assert' bats-assert
-  'command parallel' parallel
-  'command jq' jq
+  'command sshd' openssh-server
+  'command xmllint' libxml2-utils
   'command ss' iproute2
   'command lsof' lsof
-  'command bwrap' bubblewrap
   'command git' git
   'command chromium' chromium
   'command node' nodejs
@@ -37,12 +54,15 @@ test=(
   'command cppcheck' cppcheck
   'command shellcheck' shellcheck
   'command shfmt' shfmt
+  'command aarch64-linux-gnu-gcc' gcc-aarch64-linux-gnu
+  'file /usr/aarch64-linux-gnu/include/stdio.h' libc6-dev-arm64-cross
 )
 
 is_there() {
   local kind=$1 name=$2
   case $kind in
     command) command -v "$name" >/dev/null ;;
+    file) [[ -e $name ]] ;;
     header) cc -E -x c -o /dev/null - 2>/dev/null <<<"#include <$name>" ;;
     # The pictures are laid out with this font, so that they are the same everywhere.
     font) [[ $(fc-match "$name Sans" 2>/dev/null) == *"$name Sans"* ]] ;;
@@ -52,10 +72,13 @@ is_there() {
 
 case ${1:-} in
   tour) list=("${tour[@]}") ;;
+  grade) list=("${grade[@]}") ;;
+  class) list=("${class[@]}") ;;
   diagrams) list=("${diagrams[@]}") ;;
+  predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|test|diagrams\n' >&2
+    printf 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams\n' >&2
     exit 2
     ;;
 esac
@@ -63,6 +86,8 @@ esac
 missing=()
 for ((i = 0; i < ${#list[@]}; i += 2)); do
   read -r kind name <<<"${list[i]}"
+  # Two lists, or two tools, may want the same package.
+  [[ " ${missing[*]} " != *" ${list[i + 1]} "* ]] || continue
   is_there "$kind" "$name" || missing+=("${list[i + 1]}")
 done
 ((${#missing[@]} > 0)) || exit 0

@@ -1,6 +1,7 @@
-/* pictures.c - the commands that make pictures and pages of files: draw, page. */
+/* command.c - the commands that read what another one has written: draw, page, findings. */
 #include "command.h"
 #include "draw.h"
+#include "findings.h"
 #include "page.h"
 
 #include <ctype.h>
@@ -128,6 +129,35 @@ int command_page(int argc, char *argv[])
     if (result == -1)
         return failed(&err);
     result = page_write(&trace, path, &err);
+    trace_free(&trace);
+    return result == 0 ? EXIT_SUCCESS : failed(&err);
+}
+
+int command_findings(int argc, char *argv[])
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+    struct table_style style = terminal_style();
+    struct trace trace;
+    bool json = false;
+    struct error err;
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option != 'j')
+            return misused();
+        json = true;
+    }
+    if (argc - optind != 1)
+        return misused();
+    FILE *in = open_input(argv[optind], &err);
+    if (in == NULL)
+        return failed(&err);
+    int result = trace_read(in, argv[optind], &trace, &err);
+    fclose(in);
+    if (result == -1)
+        return failed(&err);
+    findings_make(&trace);
+    result =
+        json ? findings_write(stdout, &trace, &err) : findings_print(stdout, &trace, &style, &err);
     trace_free(&trace);
     return result == 0 ? EXIT_SUCCESS : failed(&err);
 }

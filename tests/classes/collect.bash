@@ -1,0 +1,354 @@
+# tests/classes/collect.bash - find the submissions of a class in a folder or an archive.
+#
+# Everything here comes from strangers. Names are data: they are never parts of a command, and
+# none with a control character gets any further. Links are not followed, and from an archive
+# only regular files are written, into an empty folder of ours, under names that stay inside it.
+# What is not understood is reported and never guessed.
+#
+# collect SOURCE WORK: writes two lists of lines with fields between tabs,
+#   WORK/students      STUDENT
+#   WORK/found         STUDENT CHAPTER SIZE PATH LABEL   CHAPTER: 03-naive-fork; PATH: where it can
+#                                                be read now; LABEL: where it came from
+# and calls problem KIND STUDENT TEXT for the rest. It wants CHAPTERS, the chapters that are graded.
+# Rests on bsdtar(1), which reads .zip and .tar alike and shows strange bytes of names as escapes.
+
+# What a class may hand in. A student's archive is small; the export of a whole class is not.
+LIMIT_FILES=${LIMIT_FILES:-2000}     # entries of a student's archive or folder
+LIMIT_BYTES=${LIMIT_BYTES:-33554432} # 32 MiB of a student's archive, unpacked
+LIMIT_CLASS_FILES=${LIMIT_CLASS_FILES:-200000}
+LIMIT_CLASS_BYTES=${LIMIT_CLASS_BYTES:-2147483648}
+LIMIT_SECONDS=${LIMIT_SECONDS:-120} # to read an archive
+LIMIT_NAME=${LIMIT_NAME:-180}       # bytes of a student's name
+
+# collect SOURCE WORK
+collect() {
+  local source=$1
+  COLLECTED=$2
+  UNPACKED=0
+  mkdir -p "$COLLECTED/unpacked"
+  : >"$COLLECTED/students.raw"
+  : >"$COLLECTED/found.raw"
+  if [[ -f $source ]]; then
+    unpack_here "$source" "$(basename -- "$source")" '' "$LIMIT_CLASS_FILES" "$LIMIT_CLASS_BYTES" &&
+      scan_class "$FOLDER" "$(basename -- "$source"): " 1
+  else
+    scan_class "$source" '' 0
+  fi
+  sort -u "$COLLECTED/students.raw" >"$COLLECTED/students"
+  sort -t $'\t' -k 1,1 -k 2,2 -k 5,5 "$COLLECTED/found.raw" >"$COLLECTED/found"
+  rm "$COLLECTED/students.raw" "$COLLECTED/found.raw"
+}
+
+# shown NAME: prints the name so that no byte of it can harm a terminal or a line.
+shown() {
+  if is_clean "$1"; then
+    printf '%s\n' "$1"
+  else
+    # As bytes: %q would take a broken letter for a whole one.
+    LC_ALL=C printf '%q\n' "$1"
+  fi
+}
+
+# is_clean NAME: may this name go into lists and reports? UTF-8, no control characters.
+is_clean() {
+  local LC_ALL=C
+  [[ $1 != *[[:cntrl:]]* ]] || return 1
+  [[ $1 != *[!\ -~]* ]] || iconv -f UTF-8 -t UTF-8 <<<"$1" >/dev/null 2>&1
+}
+
+# is_archive NAME: one that learning platforms and students make?
+is_archive() {
+  case ${1,,} in
+    *.zip | *.tar | *.tar.gz | *.tgz) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# without_archive_ending NAME
+without_archive_ending() {
+  local name=$1
+  case ${name,,} in
+    *.tar.gz) name=${name:0:${#name}-7} ;;
+    *.zip | *.tar | *.tgz) name=${name:0:${#name}-4} ;;
+  esac
+  printf '%s\n' "$name"
+}
+
+# read_name NAME: sets STUDENT and REST from a top-level name as platforms make them:
+#   Name_12345_assignsubmission_file_              STUDENT Name_12345     REST empty
+#   Name_12345_assignsubmission_file_03-slug.c     STUDENT Name_12345     REST 03-slug.c
+#   namefirst_LATE_12345_67890_03-slug.c           STUDENT namefirst_12345 REST 03-slug.c
+#   Name                                           STUDENT Name           REST empty
+read_name() {
+  STUDENT=$1
+  REST=''
+  if [[ $1 =~ ^(.+)_assignsubmission_(file|onlinetext)_?(.*)$ ]]; then
+    STUDENT=${BASH_REMATCH[1]}
+    REST=${BASH_REMATCH[3]}
+  elif [[ $1 =~ ^([^_]+)_(LATE_)?([0-9]+)_([0-9]+)_(.+)$ ]]; then
+    STUDENT=${BASH_REMATCH[1]}_${BASH_REMATCH[3]}
+    REST=${BASH_REMATCH[5]}
+    # The platform numbers what is handed in again: 03-slug-1.c.
+    if [[ $REST =~ ^(.+)-[0-9]+(\.c)$ ]]; then
+      REST=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
+    fi
+  fi
+}
+
+# add_student NAME LABEL: note the student. 1 when the name cannot be one.
+add_student() {
+  local LC_ALL=C
+  if ! is_clean "$1" || ((${#1} > LIMIT_NAME)) || [[ $1 == .* ]]; then
+    problem refused '' "$2: not a name for a student (control characters, not UTF-8, too long or hidden)"
+    return 1
+  fi
+  printf '%s\n' "$1" >>"$COLLECTED/students.raw"
+}
+
+# chapter_of PATH: sets CHAPTER when the path ends as a submission does, else returns 1.
+chapter_of() {
+  local path=/$1 one
+  # shellcheck disable=SC2153 # CHAPTERS is the caller's
+  for one in "${CHAPTERS[@]}"; do
+    if [[ $path == */"$one.c" || $path == */"$one/exercise.c" ]]; then
+      CHAPTER=$one
+      return 0
+    fi
+  done
+  return 1
+}
+
+# add_file STUDENT CHAPTER SIZE PATH LABEL
+add_file() {
+  local IFS=$'\t'
+  printf '%s\n' "$*" >>"$COLLECTED/found.raw"
+}
+
+# what_is LETTER: the types of find(1) and ls(1) in words.
+what_is() {
+  case $1 in
+    l) printf 'a symbolic link\n' ;;
+    h) printf 'a hard link\n' ;;
+    p) printf 'a pipe\n' ;;
+    s) printf 'a socket\n' ;;
+    *) printf 'a device\n' ;;
+  esac
+}
+
+# ---- a class ----
+
+# scan_class FOLDER LABEL DEPTH: every entry of the folder is a student, or an export of them.
+# LABEL stands before each name in reports; DEPTH: in how many archives we are already.
+scan_class() {
+  local folder=$1 label=$2 depth=$3 type size name
+  local entry
+  while IFS= read -r -d '' entry; do
+    IFS=' ' read -r type size <<<"${entry%%"${entry#* * }"}"
+    name=${entry#* * }
+    case $type in
+      d)
+        if [[ $name =~ ^assignment_[0-9]+_export$ ]]; then
+          scan_class "$folder/$name" "$label$name/" "$depth"
+        elif [[ $name == __MACOSX ]]; then
+          problem ignored '' "$label$name/"
+        else
+          read_name "$name"
+          if add_student "$STUDENT" "$(shown "$label$name")"; then
+            scan_student "$STUDENT" "$folder/$name" "$label$name/" "$depth"
+          fi
+        fi
+        ;;
+      f) scan_single "$folder/$name" "$name" "$size" "$label" "$depth" ;;
+      *) problem refused '' "$(shown "$label$name"): $(what_is "$type"), not followed" ;;
+    esac
+  done < <(find "$folder" -mindepth 1 -maxdepth 1 -printf '%y %s %f\0' | LC_ALL=C sort -z -k 3)
+}
+
+# scan_single PATH NAME SIZE LABEL DEPTH: a file beside the folders of the students.
+scan_single() {
+  local path=$1 name=$2 size=$3 label=$4 depth=$5
+  if is_archive "$name"; then
+    # An export inside the folder tells itself by the names that the platforms make. Everything
+    # else is one student's.
+    if ((depth == 0)) && is_export "$path"; then
+      unpack_here "$path" "$(shown "$label$name")" '' "$LIMIT_CLASS_FILES" "$LIMIT_CLASS_BYTES" &&
+        scan_class "$FOLDER" "$label$name: " $((depth + 1))
+      return
+    fi
+    read_name "$name"
+    [[ -n $REST ]] || STUDENT=$(without_archive_ending "$name")
+    if add_student "$STUDENT" "$(shown "$label$name")"; then
+      scan_archive "$STUDENT" "$path" "$label$name" "$depth"
+    fi
+    return
+  fi
+  read_name "$name"
+  if [[ -n $REST && $REST != */* ]] && chapter_of "$REST"; then
+    if add_student "$STUDENT" "$(shown "$label$name")"; then
+      add_file "$STUDENT" "$CHAPTER" "$size" "$path" "$label$name"
+    fi
+  elif [[ -n $REST ]] && add_student "$STUDENT" "$(shown "$label$name")"; then
+    problem_file "$STUDENT" "$label$name"
+  else
+    problem_file '' "$label$name"
+  fi
+}
+
+# is_export ARCHIVE: does it hold folders or files as the platforms name them?
+is_export() {
+  # awk reads to the end: bsdtar shall not die of a closed pipe.
+  timeout "$LIMIT_SECONDS" bsdtar -tf "$1" 2>/dev/null |
+    awk '/_assignsubmission_(file|onlinetext)|(^|\/)submission_[0-9]+\// { found = 1 } END { exit !found }'
+}
+
+# ---- a student ----
+
+# problem_file STUDENT LABEL: a file that is no submission of a chapter. A C file or an archive
+# may have been meant as one.
+problem_file() {
+  local student=$1 label=$2
+  case ${label,,} in
+    *.c | *.rar | *.7z | *.tar.* | *.tbz2 | *.txz)
+      problem misnamed "$student" "$(shown "$label"): not NN-slug/exercise.c and not NN-slug.c of a chapter that is graded"
+      ;;
+    *) problem ignored "$student" "$(shown "$label")" ;;
+  esac
+}
+
+# scan_student STUDENT FOLDER LABEL DEPTH: what is under the folder, at any depth.
+scan_student() {
+  local student=$1 folder=$2 label=$3 depth=$4 entry type size name count=0
+  # Hidden folders and what an archiver of another system adds are named, not opened.
+  while IFS= read -r -d '' entry; do
+    IFS=' ' read -r type size <<<"${entry%%"${entry#* * }"}"
+    name=${entry#* * }
+    if ((++count > LIMIT_FILES)); then
+      problem refused "$student" "$(shown "$label"): more than $LIMIT_FILES entries, the rest is not looked at"
+      break
+    fi
+    if ! is_clean "$name"; then
+      problem refused "$student" "$(shown "$label$name"): the name has control characters or is not UTF-8"
+      continue
+    fi
+    case $type in
+      d) problem ignored "$student" "$label$name/" ;;
+      f)
+        if chapter_of "$name"; then
+          add_file "$student" "$CHAPTER" "$size" "$folder/$name" "$label$name"
+        elif is_archive "$name"; then
+          scan_archive "$student" "$folder/$name" "$label$name" "$depth"
+        else
+          problem_file "$student" "$label$name"
+        fi
+        ;;
+      *) problem refused "$student" "$label$name: $(what_is "$type"), not followed" ;;
+    esac
+  done < <(find "$folder" -mindepth 1 \
+    -type d \( -name '.*' -o -name __MACOSX \) -prune -printf '%y %s %P\0' -o \
+    ! -type d -printf '%y %s %P\0' | LC_ALL=C sort -z -k 3)
+}
+
+# scan_archive STUDENT ARCHIVE LABEL DEPTH
+scan_archive() {
+  local student=$1 archive=$2 label=$3 depth=$4
+  if ((depth >= 2)); then
+    problem refused "$student" "$label: an archive in an archive in an archive"
+    return
+  fi
+  unpack_here "$archive" "$label" "$student" "$LIMIT_FILES" "$LIMIT_BYTES" || return 0
+  scan_student "$student" "$FOLDER" "$label: " $((depth + 1))
+}
+
+# ---- archives ----
+
+# unpack_here ARCHIVE LABEL STUDENT FILES BYTES: unpack the regular files into a new folder and
+# set FOLDER to it. Returns 1, after a problem line, when nothing of it can be used.
+unpack_here() {
+  local archive=$1 label=$2 student=$3 files=$4 bytes=$5 list reason
+  FOLDER=$COLLECTED/unpacked/$((++UNPACKED))
+  list=$FOLDER.list
+  mkdir "$FOLDER"
+  # Reading it is the first danger: what is small here may be endless inside.
+  if ! (
+    ulimit -t "$LIMIT_SECONDS"
+    timeout "$LIMIT_SECONDS" bsdtar --numeric-owner -tvf "$archive" </dev/null 2>"$list.err" |
+      head -n $((files + 1)) >"$list"
+    # A list that was cut ends bsdtar by SIGPIPE: that it is too long is told below.
+    ((PIPESTATUS[0] == 0 || PIPESTATUS[0] == 141))
+  ); then
+    reason=$(head -n 1 "$list.err")
+    problem refused "$student" "$(shown "$label"): not an archive that can be read (${reason#bsdtar: })"
+    return 1
+  fi
+  select_entries "$list" "$label" "$student" "$files" "$bytes" || return 1
+  [[ -s $list.names ]] || return 0
+  # No owner, no mode, no attribute of the archive; no file longer than all may be together.
+  if ! (
+    umask 077
+    ulimit -t "$LIMIT_SECONDS" -f $((bytes / 1024 + 1))
+    timeout "$LIMIT_SECONDS" bsdtar -xf "$archive" -C "$FOLDER" --null -T "$list.names" \
+      --no-same-owner --no-same-permissions --no-acls --no-xattrs --no-fflags \
+      </dev/null >/dev/null 2>"$list.err"
+  ); then
+    reason=$(head -n 1 "$list.err")
+    problem refused "$student" "$(shown "$label"): broken (${reason#bsdtar: })"
+    rm -rf "$FOLDER"
+    return 1
+  fi
+  # What came out must be what was asked for, whatever the archive's own list said.
+  if [[ -n $(find "$FOLDER" ! -type f ! -type d -print -quit) ]] ||
+    (($(find "$FOLDER" -type f -printf '%s\n' | awk '{ n += $1 } END { print n + 0 }') > bytes)); then
+    problem refused "$student" "$(shown "$label"): unpacks to something else than its list says"
+    rm -rf "$FOLDER"
+    return 1
+  fi
+  find "$FOLDER" -exec chmod u+rwX {} +
+}
+
+# select_entries LIST LABEL STUDENT FILES BYTES: from bsdtar's long list, write the names that may
+# be unpacked to LIST.names, each ended by NUL, as patterns that match only themselves.
+select_entries() {
+  local list=$1 label=$2 student=$3 files=$4 bytes=$5 line name type size total=0 count=0 pattern
+  # Mode, links, owner, group, size, three words of time, name.
+  pattern='^(.)[^ ]* +[0-9]+ +[0-9]+ +[0-9]+ +([0-9,]+) +[A-Z][a-z][a-z] +[0-9]+ +[0-9:]+ (.*)$'
+  while IFS= read -r line; do
+    if ((++count > files)); then
+      problem refused "$student" "$(shown "$label"): more than $files entries"
+      return 1
+    fi
+    if [[ ! $line =~ $pattern ]]; then
+      problem refused "$student" "$(shown "$label"): an entry that is not understood"
+      continue
+    fi
+    type=${BASH_REMATCH[1]}
+    size=${BASH_REMATCH[2]}
+    name=${BASH_REMATCH[3]}
+    case $type in
+      d) continue ;;
+      -) ;;
+      *)
+        problem refused "$student" "$(shown "$label: $name"): $(what_is "$type"), not unpacked"
+        continue
+        ;;
+    esac
+    if [[ $name == /* || /$name/ == */../* ]]; then
+      problem refused "$student" "$(shown "$label: $name"): leads out of the archive, not unpacked"
+      continue
+    fi
+    if [[ $name == *\\* ]]; then
+      problem refused "$student" "$label: $name: the name has a backslash or a byte that is not text, not unpacked"
+      continue
+    fi
+    if ((${#size} > 15 || (total += size) > bytes)); then
+      problem refused "$student" "$(shown "$label"): larger than $((bytes / 1048576)) MiB when it is unpacked"
+      return 1
+    fi
+    printf '%s\n' "$name"
+  done <"$list" >"$list.clean"
+  # Sorted on the disk: an export may have more names than should be kept in memory.
+  LC_ALL=C sort "$list.clean" | LC_ALL=C uniq -d | while IFS= read -r name; do
+    problem refused "$student" "$label: $name: twice in the archive; which one is meant?"
+  done
+  # In bsdtar a name is a pattern: make * ? [ ] mean themselves.
+  LC_ALL=C sort "$list.clean" | LC_ALL=C uniq -u | sed 's/[][*?]/\\&/g' | tr '\n' '\0' >"$list.names"
+}

@@ -1,0 +1,453 @@
+#!/usr/bin/env bats
+# tests/grader/class.bats - make grade: a class in, its results out.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash, class.bash and run
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+  load ../lib/lab.bash
+  load class.bash
+  lab_setup
+  class_setup
+}
+
+teardown() {
+  lab_teardown
+}
+
+@test "each student has a row, each chapter a column, and a missing file counts 0" {
+  hand_in anna right
+  hand_in ben wrong 02-second
+  mkdir -p "$CLASS/cleo"
+  printf 'right\n' >"$CLASS/cleo/01-first.c"
+  mkdir "$CLASS/dora"
+  grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_row student '01-first|02-second|total'
+  assert_row anna '5|5|10'
+  assert_row ben '0|1|1'
+  assert_row cleo '5|0|5'
+  assert_row dora '0|0|0'
+  assert_valid
+  run cat "$RESULTS/problems.txt"
+  assert_output --partial $'missing: 0 points\n  ben: 01-first\n  cleo: 02-second\n  dora: 01-first\n  dora: 02-second'
+}
+
+@test "archives and exports are read as the platforms make them" {
+  local make=$BATS_TEST_TMPDIR/make
+  mkdir -p "$make/work/01-first" "$make/flat" "$CLASS/Jörg Müller_12345_assignsubmission_file_"
+  printf 'right\n' | tee "$make/work/01-first/exercise.c" >"$make/flat/02-second.c"
+  # A student's own archive, with a folder around it, or flat; a platform's folder with an archive in it.
+  (cd "$make" && zip -qr "$CLASS/anna.zip" work && tar -czf "$CLASS/Ben de Boer.tar.gz" -C flat 02-second.c &&
+    zip -qr "$CLASS/Jörg Müller_12345_assignsubmission_file_/my work.zip" work)
+  # The same file twice is no contradiction.
+  cp "$CLASS/anna.zip" "$CLASS/anna.tgz.zip"
+  mv "$CLASS/anna.tgz.zip" "$BATS_TEST_TMPDIR/"
+  # Flat files, one with a late mark and a number behind its name.
+  printf 'wrong\n' >"$CLASS/Özil_77_assignsubmission_file_01-first.c"
+  printf 'right\n' >"$CLASS/doejane_LATE_4711_99_01-first-2.c"
+  printf 'right\n' >"$CLASS/doejane_4711_98_02-second.c"
+  # An export in the folder, known by its names.
+  mkdir -p "$make/export/assignment_9_export/submission_55/02-second"
+  cp "$make/flat/02-second.c" "$make/export/assignment_9_export/submission_55/02-second/exercise.c"
+  (cd "$make/export" && zip -qr "$CLASS/export.zip" .)
+  grade_class
+  assert_is "exit status ($stderr)" 0 "$status"
+  assert_row anna '5|0|5'
+  assert_row 'Ben de Boer' '0|5|5'
+  assert_row 'Jörg Müller_12345' '5|0|5'
+  assert_row 'Özil_77' '1|0|1'
+  assert_row doejane_4711 '5|5|10'
+  assert_row submission_55 '0|5|5'
+  assert_is 'students' 6 "$(find "$RESULTS/results" -mindepth 1 -maxdepth 1 | wc -l)"
+  assert_valid
+  # The whole class as one archive gives the same.
+  (cd "$CLASS" && zip -qr "$BATS_TEST_TMPDIR/class.zip" .)
+  cp "$RESULTS/gradebook.csv" "$BATS_TEST_TMPDIR/first.csv"
+  rm -rf "$CLASS/export.zip"
+  SOURCE=$BATS_TEST_TMPDIR/class.zip grade_class --out "$BATS_TEST_TMPDIR/again"
+  assert_holds cmp <(grep -v submission_55 "$BATS_TEST_TMPDIR/first.csv") <(grep -v '"export"' "$BATS_TEST_TMPDIR/again/gradebook.csv")
+}
+
+@test "names that mean something to a spreadsheet, a page or a shell are only names" {
+  local name names=('=1+2|cmd' '@SUM(A1)' '<img src=x onerror=alert(1)>' '$(touch hacked)`id`' "quo\"te, o'clock"
+    '**bold** [x](y)' '-rf' '{1} {}' 'Zoë & Ægir')
+  for name in "${names[@]}"; do
+    hand_in "$name" wrong
+  done
+  grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_valid
+  for name in "${names[@]}"; do
+    case $name in
+      [=@-]*) assert_row "'$name" '1|1|2' ;;
+      *) assert_row "$name" '1|1|2' ;;
+    esac
+    assert_holds test -s "$RESULTS/feedback/$name.md"
+    assert_holds test -s "$RESULTS/gradescope/$name/results.json"
+  done
+  assert_is 'pictures in the page' 0 "$(grep -c '<img' "$RESULTS/index.html" || true)"
+  assert_is 'text outside of code in the feedback' '' "$(grep -E '^[^ ].*</script>' -r "$RESULTS/feedback" || true)"
+  assert_is 'control characters' '' "$(LC_ALL=C grep -rlP '[\x00-\x08\x0b\x0c\x0e-\x1f]' "$RESULTS" || true)"
+  assert_is 'files that a name has made' '' "$(find "$BATS_TEST_TMPDIR" -name hacked)"
+}
+
+@test "names with control characters or broken text are refused and told" {
+  hand_in anna right
+  hand_in $'new\nline' right
+  hand_in $'bell\a' right
+  hand_in $'latin\xe4' right
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_is 'students' anna "$(ls "$RESULTS/results")"
+  assert_is 'names that are refused' 3 "$(grep -c 'not a name for a student' "$RESULTS/problems.txt")"
+  assert_is 'control characters in the report' '' "$(LC_ALL=C grep -P '[\x00-\x09\x0b-\x1f]' "$RESULTS/problems.txt" || true)"
+}
+
+@test "links, pipes and devices in a folder are not followed" {
+  local secret=$BATS_TEST_TMPDIR/secret
+  hand_in anna right 01-first
+  printf 'right\n' >"$secret"
+  mkdir -p "$secret.d/02-second"
+  printf 'right\n' >"$secret.d/02-second/exercise.c"
+  mkdir "$CLASS/anna/02-second" "$CLASS/ben"
+  ln -s "$secret" "$CLASS/anna/02-second/exercise.c"
+  ln -s "$secret.d/02-second" "$CLASS/ben/02-second"
+  ln -s "$secret.d" "$CLASS/cleo"
+  mkfifo "$CLASS/ben/01-first.c"
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_row anna '5|0|5'
+  assert_row ben '0|0|0'
+  assert_row cleo ''
+  assert_is 'what is refused' 4 "$(sed -n '/^refused/,/^$/p' "$RESULTS/problems.txt" | grep -c 'not followed')"
+}
+
+# pack ARCHIVE WORD...: with GNU tar, which is told to keep names as they are.
+pack() {
+  local archive=$1
+  shift
+  tar -P -czf "$archive" "$@"
+}
+
+@test "an archive can write nowhere but into its own folder" {
+  local make=$BATS_TEST_TMPDIR/make out=$BATS_TEST_TMPDIR/escaped
+  mkdir -p "$make/01-first" "$out"
+  printf 'right\n' >"$make/01-first/exercise.c"
+  cd "$make" || return
+  pack "$CLASS/up.tar.gz" --transform "s,^01-first/,../../../../../../../../..$out/01-first/," 01-first/exercise.c
+  pack "$CLASS/absolute.tar.gz" --transform "s,^01-first/,$out/01-first/," 01-first/exercise.c
+  ln -s "$out" 02-second
+  tar -cf two.tar 02-second
+  rm 02-second
+  mkdir 02-second
+  printf 'right\n' >02-second/exercise.c
+  tar -rf two.tar 02-second/exercise.c
+  gzip -c two.tar >"$CLASS/through.tar.gz"
+  mkdir links
+  ln -s /etc/passwd links/01-first.c
+  mkfifo links/02-second.c
+  pack "$CLASS/links.tar.gz" -C links 01-first.c 02-second.c
+  mkdir hard
+  printf 'right\n' >hard/a.txt
+  ln hard/a.txt hard/01-first.c
+  pack "$CLASS/hard.tgz" -C hard a.txt 01-first.c
+  (cd links && zip -qy "$CLASS/zipped.zip" 01-first.c)
+  printf 'no archive\n' >"$CLASS/text.zip"
+  hand_in zora right
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_is 'what was written outside' '' "$(find "$out" -type f)"
+  assert_row zora '5|5|10'
+  assert_row up '0|0|0'
+  assert_row absolute '0|0|0'
+  # The link is refused; the file behind it stands for itself, in a folder of ours.
+  assert_row through '0|5|5'
+  assert_row links '0|0|0'
+  assert_row hard '0|0|0'
+  assert_row zipped '0|0|0'
+  assert_row text '0|0|0'
+  local reason
+  for reason in 'up.tar.gz: .*leads out of the archive' 'absolute.tar.gz: .*leads out' 'through.tar.gz: 02-second: a symbolic link' \
+    'links.tar.gz: 02-second.c: a pipe' 'hard.tgz: 01-first.c: a hard link' 'zipped.zip: 01-first.c: a symbolic link' \
+    'text.zip: not an archive that can be read'; do
+    assert_holds grep -q "$reason" "$RESULTS/problems.txt"
+  done
+}
+
+@test "an archive that is endless inside is refused, however small it is" {
+  local make=$BATS_TEST_TMPDIR/make i
+  mkdir -p "$make/many" "$make/01-first"
+  cd "$make" || return
+  truncate -s 100M 01-first/exercise.c
+  tar -czf "$CLASS/bytes.tar.gz" 01-first
+  zip -q "$CLASS/zipped.zip" 01-first/exercise.c
+  rm 01-first/exercise.c
+  for ((i = 0; i < 2100; i++)); do : >"many/$i"; done
+  tar -czf "$CLASS/many.tgz" many
+  # Archives in archives: the third is not opened.
+  printf 'right\n' >01-first/exercise.c
+  zip -qr one.zip 01-first && zip -q two.zip one.zip && zip -q "$CLASS/nested.zip" two.zip
+  # A file for a chapter that is twice in one archive.
+  tar -cf twice.tar 01-first/exercise.c
+  printf 'wrong\n' >01-first/exercise.c
+  tar -rf twice.tar 01-first/exercise.c
+  gzip -c twice.tar >"$CLASS/twice.tar.gz"
+  hand_in zora right
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_row zora '5|5|10'
+  local reason
+  for reason in 'bytes.tar.gz: larger than 32 MiB' 'zipped.zip: larger than 32 MiB' 'many.tgz: more than 2000 entries' \
+    'an archive in an archive in an archive' 'twice.tar.gz: 01-first/exercise.c: twice in the archive'; do
+    assert_holds grep -q "$reason" "$RESULTS/problems.txt"
+  done
+}
+
+@test "what is not understood is reported and not guessed" {
+  hand_in anna right 01-first
+  printf 'right\n' | tee "$CLASS/anna/02-secnd.c" "$CLASS/anna/exercise.c" "$CLASS/anna/notes.txt" >"$CLASS/02-second.c"
+  mkdir -p "$CLASS/anna/.git" "$CLASS/ben/old" "$CLASS/ben/new" "$CLASS/cleo/a/01-first"
+  printf 'right\n' >"$CLASS/anna/.git/01-first.c"
+  printf 'right\n' >"$CLASS/ben/old/01-first.c"
+  printf 'wrong\n' >"$CLASS/ben/new/01-first.c"
+  printf 'right\n' | tee "$CLASS/cleo/a/01-first/exercise.c" >"$CLASS/cleo/01-first.c"
+  { printf 'right\n' && head -c 300000 /dev/zero; } >"$CLASS/cleo/02-second.c"
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_row anna '5|0|5'
+  # Two that differ, or one that is too large: no verdict, hence no total.
+  assert_row ben '|0|'
+  assert_row cleo '5||'
+  run cat "$RESULTS/problems.txt"
+  assert_line --partial 'ben: 01-first: ben/new/01-first.c and ben/old/01-first.c differ: which one is meant?'
+  assert_line --partial 'cleo: 02-second: cleo/02-second.c: larger than 256 KiB'
+  assert_line --partial 'anna: anna/02-secnd.c: not NN-slug'
+  assert_line --partial 'anna: anna/exercise.c: not NN-slug'
+  assert_line --partial '02-second.c: not NN-slug'
+  assert_line '  anna: anna/notes.txt'
+  assert_line '  anna: anna/.git/'
+}
+
+@test "a grader that fails is tried once more, and is no 0 but no verdict; the rest goes on" {
+  hand_in anna right
+  hand_in ben crash 01-first
+  hand_in cleo 'once more' 01-first
+  hand_in dora forge 02-second
+  hand_in emil hang 01-first
+  grade_class --seconds 2
+  assert_is 'exit status' 1 "$status"
+  assert_row anna '5|5|10'
+  assert_row ben '|0|'
+  assert_row cleo '5|0|5'
+  assert_row dora '0||'
+  assert_row emil '|0|'
+  assert_is 'times that ben was tried' 2 "$(grep -c crash "$STAND_IN/calls")"
+  run cat "$RESULTS/problems.txt"
+  assert_line --partial 'ben: 01-first: the grader ended with status 1 and no result: the grader is broken'
+  assert_line --partial 'dora: 02-second: the grader ended with status'
+  assert_line --partial 'emil: 01-first: the grader did not end within 2 s'
+  assert_valid
+  # What was not graded is tried again, and only that.
+  rm "$STAND_IN/calls"
+  hand_in ben right 01-first
+  hand_in dora right 02-second
+  hand_in emil right 01-first
+  grade_class
+  assert_is 'exit status of the second run' 0 "$status"
+  assert_is 'submissions graded again' 3 "$(calls)"
+}
+
+@test "two runs of one class give the same files but for the times" {
+  local student
+  for student in zoe anna 'Ben B' mia; do
+    hand_in "$student" wrong 01-first
+    hand_in "$student" right 02-second
+  done
+  hand_in tom crash
+  grade_class
+  assert_is 'exit status, with two that could not be graded' 1 "$status"
+  without_times "$BATS_TEST_TMPDIR/first"
+  rm -rf "$RESULTS"
+  grade_class --jobs 7
+  assert_is 'exit status of the second' 1 "$status"
+  without_times "$BATS_TEST_TMPDIR/second"
+  run diff -r "$BATS_TEST_TMPDIR/first" "$BATS_TEST_TMPDIR/second"
+  assert_is 'what differs' '' "$output"
+  assert_is 'exit status of diff' 0 "$status"
+  # The rows are in the order of the names.
+  assert_is 'the order of the rows' 'student Ben B anna mia tom zoe' \
+    "$(cut -d, -f1 "$RESULTS/gradebook.csv" | tr -d '"' | paste -sd ' ')"
+}
+
+@test "a result is taken again only for the same bytes, scripts and seed" {
+  hand_in anna right
+  hand_in ben wrong
+  grade_class
+  assert_is 'calls of the first run' 4 "$(calls)"
+  grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_is 'calls after an unchanged second' 4 "$(calls)"
+  assert_row ben '1|1|2'
+  hand_in ben right 01-first
+  grade_class
+  assert_is 'calls after one submission has changed' 5 "$(calls)"
+  assert_row ben '5|1|6'
+  grade_class --seed 7
+  assert_is 'calls after another seed' 9 "$(calls)"
+  printf '# changed\n' >>"$FORKLAB_SCRIPTS/01-first.bats"
+  grade_class --seed 7
+  assert_is 'calls after a changed script' 13 "$(calls)"
+  rm -r "$CLASS/ben/01-first" "$CLASS/anna"
+  grade_class --seed 7
+  assert_row ben '0|1|1'
+  assert_row anna ''
+  assert_holds grep -q 'anna: results of an earlier run' "$RESULTS/problems.txt"
+}
+
+# none_of MARK: has every process with this in its environment ended?
+none_of() {
+  compare 'processes of the run' '' "$(grep -lzxF -- "$1" /proc/[0-9]*/environ 2>/dev/null | tr '\n' ' ')"
+}
+
+@test "a run that is killed leaves valid files and nothing running, and a second one goes on" {
+  # A class takes its time where much else is running.
+  local DEADLINE=90 mark=CLASS_MARK=$BATS_TEST_TMPDIR i
+  mkfifo "$STAND_IN/never"
+  for i in 1 2 3 4; do
+    hand_in "a$i" right
+  done
+  hand_in b wait
+  hand_in c right
+  start class env "$mark" "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS" "$CLASS"
+  wait_until 'both jobs wait' has_calls 10
+  wait_until 'what is complete is written' grep -q '"a4",5,5,10' "$RESULTS/gradebook.csv"
+  kill -KILL "$PID"
+  wait_until 'nothing of it is left' none_of "$mark"
+  assert_valid
+  assert_is 'rows of students who are not complete' '' "$(csv_row b)"
+  assert_holds test ! -e "$RESULTS/results/b/01.json"
+  : >"$STAND_IN/go"
+  grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_row b '5|5|10'
+  assert_row c '5|5|10'
+  assert_is 'calls in both runs' 14 "$(calls)"
+  assert_is "what is left of the run's own files" '' "$(ls -d "$RESULTS/.work" 2>/dev/null || true)"
+}
+
+has_calls() {
+  compare 'calls of the grader' "$1" "$(calls)"
+}
+
+@test "a run that is ended by a signal says how to go on, and two runs into one folder are not possible" {
+  # A class takes its time where much else is running.
+  local DEADLINE=90 mark=CLASS_MARK=$BATS_TEST_TMPDIR
+  mkfifo "$STAND_IN/never"
+  hand_in b wait
+  start class env "$mark" "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS" "$CLASS"
+  wait_until 'both jobs wait' has_calls 2
+  grade_class
+  assert_is 'exit status of a second run' 1 "$status"
+  assert_is 'what it says' "class: another run is writing to $RESULTS" "$stderr"
+  kill -TERM "$PID"
+  wait_for_end "$PID"
+  assert_is 'exit status' 1 "$STATUS"
+  assert_holds grep -q 'the same command goes on where it stopped' "$ERRORS"
+  wait_until 'nothing of it is left' none_of "$mark"
+  assert_holds test ! -e "$RESULTS/.work"
+  allow_errors "$PID" "$(<"$ERRORS")"
+}
+
+@test "in a pipe the progress is plain lines, on a terminal one line that is written anew" {
+  hand_in anna right
+  hand_in ben right
+  grade_class
+  assert_is 'control characters in a pipe' 0 "$(grep -c $'[\r\033]' <<<"$stderr" || true)"
+  assert_regex "$stderr" 'class: [0-9] of 4 submissions graded; ben is complete'
+  rm -rf "$RESULTS"
+  run script -qec "$(printf '%q ' "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS" "$CLASS")" /dev/null </dev/null
+  assert_is 'exit status' 0 "$status"
+  assert_regex "$output" $'\r\033\\[K4 of 4 submissions graded, 0 not gradable'
+  assert_output --partial "gradebook: $RESULTS/gradebook.csv"
+}
+
+@test "memory does not grow with the class" {
+  local i small large
+  for ((i = 0; i < 20; i++)); do
+    printf 'right\n' >"$CLASS/s${i}_1_assignsubmission_file_01-first.c"
+  done
+  small=$("$FORKLAB_BUILD/tests/peak" "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS" "$CLASS" 2>/dev/null | tail -n 1)
+  for (( ; i < 200; i++)); do
+    printf 'right\n' >"$CLASS/s${i}_1_assignsubmission_file_01-first.c"
+  done
+  large=$("$FORKLAB_BUILD/tests/peak" "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS.2" "$CLASS" 2>/dev/null | tail -n 1)
+  assert_is 'rows' 201 "$(wc -l <"$RESULTS.2/gradebook.csv")"
+  # The largest process of all that ran, in KiB. Ten times the class: not a quarter more.
+  ((large < small + small / 4)) || assert_is 'peak for 200 students' "about the $small KiB for 20" "$large KiB"
+}
+
+@test "the overview of the class is complete without a script and names what matters" {
+  hand_in anna right
+  hand_in ben wrong
+  hand_in cleo crash 01-first
+  grade_class
+  local page=$RESULTS/index.html
+  assert_holds well_formed_page "$page"
+  run cat "$page"
+  assert_output --partial '<html lang="en">'
+  assert_output --partial '<p>3 students, 1 of them with full points; 6.0 of 10 points on average; 1 without a total'
+  assert_output --partial '<a href="feedback/anna.md">anna</a>'
+  assert_output --partial '<td class="open" data-v="-1"><small>not graded</small></td>'
+  assert_output --partial '<th scope="row">01-first</th><td class="left">it echoes &amp; &lt;returns&gt; | all</td><td>1</td>'
+  assert_output --partial 'prefers-color-scheme: dark'
+  # The rows can be sorted: numbers stand beside what is shown.
+  assert_is 'cells with a number to sort by' 9 "$(grep -c 'data-v=' "$page")"
+}
+
+@test "the feedback tells a student points, results and the grader's words as they are" {
+  hand_in ben wrong 01-first
+  grade_class
+  run cat "$RESULTS/feedback/ben.md"
+  assert_line '1 of 10 points.'
+  assert_line '| 02-second | 0 (missing) | 5 |'
+  assert_line '| it echoes \& \<returns\> \| all | failed | 0 of 4 |'
+  assert_line '    </script><b>&amp;</b>]]>[31m | =cmd()'
+  assert_line '    # ends'
+}
+
+@test "wrong use is one line and status 2" {
+  local words line
+  hand_in anna right
+  for words in '' '/nowhere' '--jobs 0 CLASS' '--jobs' '--what CLASS' '--seed x CLASS' '--chapters 42 CLASS' \
+    '--hosts /nowhere CLASS' '--out CLASS/results CLASS' 'CLASS CLASS' '--seconds 0 CLASS'; do
+    # shellcheck disable=SC2086 # words
+    run --separate-stderr "$LAB_ROOT/tests/grading/class" ${words//CLASS/$CLASS}
+    assert_is "exit status for: $words" 2 "$status"
+    assert_is "lines for: $words" 1 "$(wc -l <<<"$stderr")"
+    assert_regex "$stderr" '^class: .*; tests/grading/class --help tells more$'
+  done
+  run --separate-stderr "$LAB_ROOT/tests/grading/class" --help
+  assert_is 'exit status of --help' 0 "$status"
+}
+
+@test "make grade gives a generated class the same results twice, with the real grader" {
+  load ../lab/tree.bash
+  unset FORKLAB_SCRIPTS FORKLAB_CHECK
+  "$LAB_ROOT/tests/grader/make-class" "$CLASS/all" 6
+  local run
+  for run in first second; do
+    make_it --silent grade SUBMISSIONS="$CLASS/all" OUT="$RESULTS" CHAPTERS='01 03' JOBS=2
+    # make says 2 for every failure; misnamed files are one.
+    assert_regex "$output" '6 students, 12 submissions: [0-9]+ graded now, 0 known before'
+    assert_valid
+    refute_regex "$output" '[1-9][0-9]* not graded'
+    without_times "$BATS_TEST_TMPDIR/$run"
+    cp "$RESULTS/gradebook.csv" "$BATS_TEST_TMPDIR/$run.csv"
+    mv "$RESULTS" "$RESULTS.$run"
+  done
+  run diff -r "$BATS_TEST_TMPDIR/first" "$BATS_TEST_TMPDIR/second"
+  assert_is 'what differs' '' "$output"
+  assert_is 'exit status of diff' 0 "$status"
+  assert_holds grep -qE ',10,' "$BATS_TEST_TMPDIR/first.csv"
+}

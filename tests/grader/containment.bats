@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# tests/grader/containment.bats - what strangers may try is contained, and graded right.
+# shellcheck disable=SC2012,SC2016,SC2046,SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash and by run
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+  load ../lib/lab.bash
+  load grader.bash
+  lab_setup
+  grader_setup
+}
+
+teardown() {
+  lab_teardown
+}
+
+# hostile NAME: tests/hostile/NAME.c, graded as root (or whoever we are) and as nobody, gets the points
+# that stand in its third line, reaches the limit that stands there, and leaves nothing.
+hostile() {
+  local name=$1 user
+  local file=$LAB_ROOT/tests/hostile/$name.c
+  [[ $(sed -n 3p "$file") =~ Graded\ as\ ([0-9]+):\ ([0-9]+)\ of\ 10\ points(, limit ([a-z]+))?\. ]]
+  local number=${BASH_REMATCH[1]} points=${BASH_REMATCH[2]} limit=${BASH_REMATCH[4]}
+  grade_as_both "$number" "$file"
+  for user in root nobody; do
+    result_of "$user" "$number" "$file"
+    assert_points "$points"
+    [[ -z $limit ]] || assert_is "limits that $user's grading reached" true \
+      "$(field ".limits_hit | index(\"$limit\") != null")"
+    assert_is 'what it reached' '' "$(grep -ahs '^reached' "$RESULT.d"/*.out || true)"
+    # What is kept of an output has an end.
+    assert_is 'outputs of more than 64 KiB' '' "$(find "$RESULT.d" -name '*.out' -size +64k)"
+  done
+  nothing_is_left
+}
+
+@test "a program that works for ever is contained and graded right" {
+  hostile busy-loop
+}
+
+@test "a right server that closes every descriptor is contained and graded right" {
+  hostile close-everything
+}
+
+@test "a text that keeps the compiler busy is contained and graded right" {
+  hostile compiler-bomb
+}
+
+@test "a program that calls out is contained and graded right" {
+  hostile connect-out
+}
+
+@test "a program that crashes is contained and graded right" {
+  hostile crash-at-start
+}
+
+@test "a right server that becomes a daemon is contained and graded right" {
+  hostile daemon
+}
+
+@test "a program that prints for ever is contained and graded right" {
+  hostile endless-output
+}
+
+@test "a program that ends at once is contained and graded right" {
+  hostile exit-at-once
+}
+
+@test "a program that prints results of its own is contained and graded right" {
+  hostile fake-results
+}
+
+@test "a program that fills every file system is contained and graded right" {
+  hostile file-filler
+}
+
+@test "a fork bomb is contained and graded right" {
+  hostile fork-bomb
+}
+
+@test "a program of two gigabytes is contained and graded right" {
+  hostile huge-array
+}
+
+@test "a right server that ignores every signal is contained and graded right" {
+  hostile ignore-sigterm
+}
+
+@test "a text without an end is contained and graded right" {
+  hostile include-itself
+}
+
+@test "a text that includes secret files is contained and graded right" {
+  hostile include-shadow
+}
+
+@test "a program that kills every process it can is contained and graded right" {
+  hostile kill-everyone
+}
+
+@test "a text with millions of errors is contained and graded right" {
+  hostile many-errors
+}
+
+@test "a program that takes all memory is contained and graded right" {
+  hostile memory-hog
+}
+
+@test "a program that does nothing is contained and graded right" {
+  hostile never-listen
+}
+
+@test "a program that reads what is not its own is contained and graded right" {
+  hostile read-others
+}
+
+@test "a program that takes all shared memory is contained and graded right" {
+  hostile shared-memory-hog
+}
+
+@test "a right server that takes its time is contained and graded right" {
+  hostile sleep-before-listen
+}
+
+@test "a program that traces the grader is contained and graded right" {
+  hostile trace-grader
+}
+
+@test "each hostile program has a test" {
+  local file name
+  for file in "$LAB_ROOT"/tests/hostile/*.c; do
+    name=${file##*/}
+    assert_is "tests of $name" 1 "$(grep -cx "  hostile ${name%.c}" "$BATS_TEST_FILENAME")"
+  done
+}
+
+@test "a neighbour of hostile programs gets its full points" {
+  local name pids=() right=$LAB_ROOT/solutions/02-one-at-a-time/exercise.c
+  for name in fork-bomb kill-everyone memory-hog endless-output; do
+    (grade root 02 "$LAB_ROOT/tests/hostile/$name.c") &
+    pids+=("$!")
+  done
+  grade root 02 "$right"
+  assert_points 10
+  wait "${pids[@]}"
+  nothing_is_left
+}
+
+@test "the sandbox has namespaces of its own, no capability, and its limits" {
+  FORKLAB_RUN=$MARK "$FORKLAB_BUILD/tests/sandbox" run -o "$BATS_TEST_TMPDIR/out" -e "$BATS_TEST_TMPDIR/err" -p 7 -n 33 \
+    -- /bin/sh -c 'readlink /proc/self/ns/*; cat /proc/self/status /proc/self/limits; echo $PPID; env'
+  local out=$BATS_TEST_TMPDIR/out space
+  assert_is 'stderr' '' "$(<"$BATS_TEST_TMPDIR/err")"
+  for space in pid ipc uts user mnt; do
+    assert_is "lines that name our $space namespace" 0 "$(grep -cxF "$(readlink "/proc/self/ns/$space")" "$out" || true)"
+  done
+  assert_holds has_line "$out" 'CapEff:.0000000000000000'
+  assert_holds has_line "$out" 'CapBnd:.0000000000000000'
+  assert_holds has_line "$out" 'NoNewPrivs:.1'
+  assert_holds has_line "$out" 'Uid:(.65534){4}'
+  assert_holds has_line "$out" 'Max processes +7 +7 +processes *'
+  assert_holds has_line "$out" 'Max open files +33 +33 +files *'
+  assert_holds has_line "$out" 'Max core file size +0 +0 +bytes *'
+  # Its parent is process 1, and its environment holds nothing of ours.
+  assert_holds has_line "$out" 1
+  assert_is 'variables' 'FORKLAB_RUN HOME LC_ALL PATH PWD' \
+    "$(sed -n 's/^\([A-Z_]*\)=.*/\1/p' "$out" | sort | tr '\n' ' ' | sed 's/ $//')"
+}
+
+@test "in the sandbox nothing can be written but /tmp, and of /etc only the linker's cache is seen" {
+  "$FORKLAB_BUILD/tests/sandbox" run -o "$BATS_TEST_TMPDIR/out" -e "$BATS_TEST_TMPDIR/err" -- /bin/sh -c '
+    for place in / /dev /dev/shm /usr /usr/local /etc /proc /tmp; do
+      if (: >"$place/x") 2>/dev/null; then echo "writable $place"; fi
+    done
+    ls /etc; ls -A /usr/local /tmp; ls /'
+  assert_output_is "$BATS_TEST_TMPDIR/out" 'writable /tmp' alternatives ld.so.cache '/tmp:' x '' '/usr/local:' \
+    $(cd / && ls -d bin lib lib32 lib64 sbin 2>/dev/null | sort | sed '1i dev\netc\ninit\nproc\ntmp\nusr' | sort)
+}
+
+@test "a run is over when its time is, and says so" {
+  run "$FORKLAB_BUILD/tests/sandbox" run -t 1 -r "$BATS_TEST_TMPDIR/report" -- /bin/sh -c 'trap "" TERM; while :; do read x </dev/zero; done'
+  assert_is 'status' 0 "$status"
+  assert_is 'the last two lines' 'limit time over ' "$(tail -n 2 "$BATS_TEST_TMPDIR/report" | tr '\n' ' ')"
+}
+
+@test "where no sandbox can be made nothing is run, and one line says why" {
+  # Where bwrap cannot make a namespace: a bwrap that fails stands for it.
+  local bin=$BATS_TEST_TMPDIR/bin
+  mkdir "$bin"
+  printf '#!/bin/sh\necho "bwrap: No permissions to create new namespace" >&2\nexit 1\n' >"$bin/bwrap"
+  chmod +x "$bin/bwrap"
+  run --separate-stderr env PATH="$bin:$PATH" "$CHECK" --json "$BATS_TEST_TMPDIR/json" 02 "$LAB_ROOT/solutions/02-one-at-a-time/exercise.c"
+  assert_is 'status' 1 "$status"
+  assert_is 'stdout' '' "$output"
+  assert_is 'lines on stderr' 1 "${#stderr_lines[@]}"
+  [[ $stderr == *UNSANDBOXED=1* ]] || assert_is 'stderr' 'a line that names UNSANDBOXED=1' "$stderr"
+  refute test -e "$BATS_TEST_TMPDIR/json"
+}
+
+@test "with UNSANDBOXED=1 a program is run without, and still nothing is left" {
+  local name
+  for name in daemon fork-bomb; do
+    UNSANDBOXED=1 grade root 02 "$LAB_ROOT/tests/hostile/$name.c"
+    assert_points "$(sed -n 's/.*Graded as 02: \([0-9]*\) of.*/\1/p' "$LAB_ROOT/tests/hostile/$name.c")"
+  done
+  nothing_is_left
+}

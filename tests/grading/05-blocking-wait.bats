@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# tests/grading/05-blocking-wait.bats - tell how a child ended.
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # set by grade.bash
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  load grade.bash
+  grade_compile
+}
+
+setup() {
+  load grade.bash
+  grade_setup
+}
+
+teardown() {
+  grade_teardown
+}
+
+@test "it compiles [1]" {
+  compiles
+}
+
+@test "it listens on the port it is given [1]" {
+  listens
+}
+
+@test "every byte comes back, whatever it is and however many there are [1]" {
+  echoes
+}
+
+# ends_so COMMAND TEXT: a client whose first line is COMMAND, and the line that tells of its child.
+ends_so() {
+  client connect a "$PORT"
+  client send a "$1\n"
+  client end a
+  client close a
+  prints "child ended: $2" "${3-1}"
+}
+
+@test "no zombie is left of a child that has ended [1]" {
+  why 'the kernel keeps what is left of a child until its parent has asked how it ended'
+  expected 'after the client has left there is no zombie'
+  read_on 'Investigate'
+  decides reaped 'it does not reap its children'
+  serve
+  joins a
+  client close a
+  reaches 'alive<='"$RESTING"
+  reaches 'zombies==0'
+}
+
+@test "an ordinary client's child is told of as exit 0 [1]" {
+  why 'what the kernel tells of a child is one number, and two answers are in it'
+  expected 'the line "child ended: exit 0", once'
+  read_on 'Investigate'
+  depends reaped
+  serve
+  joins a
+  client close a
+  prints 'child ended: exit 0' 1
+}
+
+@test "the exit status of a child is told [2]" {
+  why 'the exit status is only a part of the number that the kernel gives'
+  expected 'the lines "child ended: exit 3" and "child ended: exit 255", once each'
+  read_on 'Investigate'
+  depends reaped
+  serve
+  ends_so 'exit 3' 'exit 3'
+  ends_so 'exit 255' 'exit 255'
+}
+
+@test "the signal that ended a child is told [2]" {
+  why 'a child that crashed has no exit status, and whoever reads the log must see that'
+  expected 'the lines "child ended: signal 9" and "child ended: signal 15", once each'
+  read_on 'Investigate'
+  depends reaped
+  serve
+  ends_so 'signal 9' 'signal 9'
+  ends_so 'signal 15' 'signal 15'
+}
+
+@test "however a child ended the next client is served [1]" {
+  why 'a child is on its own so that its end harms nobody'
+  expected 'after a child that crashed the same process serves the next client'
+  read_on 'Investigate'
+  serve
+  local how
+  for how in 'signal 11' 'exit 1' 'signal 6'; do
+    client connect a "$PORT"
+    client send a "$how\n"
+    client end a
+    client close a
+    joins b
+    client close b
+  done
+  look
+  is 'the process that listens' "$SERVER" "$LISTENER"
+}

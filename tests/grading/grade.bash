@@ -1,0 +1,441 @@
+# tests/grading/grade.bash - judge an untrusted submission from outside.
+#
+#   setup_file() { load grade.bash; grade_compile; }
+#   setup() { load grade.bash; grade_setup; }
+#   teardown() { grade_teardown; }
+#
+# SUBMISSION (a C file; default: the exercise of the chapter) is compiled once, in the
+# sandbox, and each test runs it in a sandbox of its own. The tests are outside: they
+# are its clients, and look at its processes in /proc. Nothing it prints is ever taken
+# for a result.
+#
+# A test says why it matters, what is expected and where to read, and then acts; whatever
+# fails adds what was found and the evidence. What cannot be judged, because the
+# program does not compile or does not listen, is skipped as "not run: ...".
+#
+# Random bytes come from SEED, which every failure names.
+
+# shellcheck disable=SC2034,SC2119,SC2120 # most of what is set here is for the tests to read
+
+GRADE_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+# How long a client waits for its next byte, and a test for a state of the processes. Only a test that
+# fails ever waits so long, so it does not matter that this is generous.
+FORKLAB_DEADLINE=${FORKLAB_DEADLINE:-8}
+# shellcheck source=tests/lib/lab.bash
+source "$GRADE_ROOT/tests/lib/lab.bash"
+
+SANDBOX=$FORKLAB_BUILD/tests/sandbox
+FORKSCOPE=$FORKLAB_BUILD/forkscope
+
+# grade_run: sets GRADE_RUN, where this run keeps its files. `check` names it, so that it can
+# read them afterwards.
+grade_run() {
+  GRADE_RUN=${GRADE_RUN:-$BATS_FILE_TMPDIR}
+  SEED=${SEED:-1}
+  local slug=${BATS_TEST_FILENAME##*/}
+  GRADE_CHAPTER=${slug%.bats}
+  SUBMISSION=${SUBMISSION:-$GRADE_ROOT/chapters/$GRADE_CHAPTER/exercise.c}
+}
+
+# in_sandbox: the words that start a sandbox. UNSANDBOXED=1: limits only.
+in_sandbox() {
+  SANDBOX_WORDS=("$SANDBOX" run)
+  [[ ${UNSANDBOXED-} != 1 ]] || SANDBOX_WORDS+=(-u)
+}
+
+# grade_compile: compile the submission, once a file. What comes of it is judged by the first test.
+grade_compile() {
+  local -
+  untraced
+  grade_run
+  in_sandbox
+  local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script
+  rm -f "$GRADE_RUN"/{program,not-run,undecided.*}
+  if [[ ! -f $source || ! -r $source ]]; then
+    printf 'there is no file %s that can be read\n' "$source" >"$GRADE_RUN/warnings"
+    printf 'it does not compile\n' >"$GRADE_RUN/not-run"
+    return 0
+  fi
+  if [[ ${UNSANDBOXED-} == 1 ]]; then
+    mkdir -p "$GRADE_RUN/unsandboxed"
+    chmod 777 "$GRADE_RUN/unsandboxed"
+    place=$GRADE_RUN/unsandboxed/exercise.c
+    out=$GRADE_RUN/unsandboxed/program
+    install -m 644 "$source" "$place"
+  fi
+  # The program leaves the sandbox through standard output: nothing out here is writable.
+  # shellcheck disable=SC2016 # expanded inside
+  script='cd "${1%/*}" && "$0" -std=c11 -Wall -Wextra -g -pthread -o "$2" "${1##*/}" && cat "$2"'
+  "${SANDBOX_WORDS[@]}" -b "$source:$place" -r "$GRADE_RUN/compile" -o "$GRADE_RUN/program" \
+    -e "$GRADE_RUN/compiler" -f 8000 -k 8000 -c 5 -t 40 -M 1024 \
+    -- /bin/sh -c "$script" "$compiler" "$place" "$out" 2>"$GRADE_RUN/trouble" </dev/null || true
+  chmod 755 "$GRADE_RUN/program"
+  head -c 65536 "$GRADE_RUN/compiler" | clean >"$GRADE_RUN/warnings"
+  keep_limits "$GRADE_RUN/compile"
+  if ! grep -qx 'ended exit 0' "$GRADE_RUN/compile"; then
+    sed -n 's/^limit \(.*\)/the compiler reached the limit on its \1/p' "$GRADE_RUN/compile" >>"$GRADE_RUN/warnings"
+    cat "$GRADE_RUN/trouble" >>"$GRADE_RUN/warnings"
+    printf 'it does not compile\n' >"$GRADE_RUN/not-run"
+  fi
+}
+
+# clean: text of a stranger, made fit to print: printable ASCII, lines of 160 characters.
+clean() {
+  LC_ALL=C tr -c '\12\40-\176' '?' | LC_ALL=C cut -c 1-160
+}
+
+# grade_setup: to be called by setup.
+grade_setup() {
+  STARTED=() LABELS=() ALLOWED=() BOXES=()
+  CLIENTS_PID='' SERVER='' INIT=''
+  WHY='' EXPECTED='' FOUND='' READ='' DECIDES=''
+  DEADLINE=$FORKLAB_DEADLINE
+  grade_run
+  in_sandbox
+  # Each test its own port and its own bytes.
+  PORT=$((9000 + BATS_TEST_NUMBER))
+  BYTES=$((SEED * 100 + BATS_TEST_NUMBER))
+  if ((BATS_TEST_NUMBER > 1)) && [[ -s $GRADE_RUN/not-run ]]; then
+    skip "not run: $(<"$GRADE_RUN/not-run")"
+  fi
+}
+
+# ---- what a test says ----
+
+# why TEXT: why what is tested matters.
+why() { WHY=$1; }
+
+# expected TEXT: what should be seen next.
+expected() { EXPECTED=$1; }
+
+# read_on SECTION [NUMBER]: the section of a chapter's README that explains it.
+read_on() {
+  READ="chapter ${2:-${GRADE_CHAPTER%%-*}}, \"$1\""
+}
+
+# decides NAME REASON: when this test fails from here on, the tests that depend on NAME cannot be judged, for
+# REASON. decides '': from here on not any more.
+decides() {
+  DECIDES=$1
+  REASON=${2-}
+}
+
+# depends NAME...: a test that decides one of them has failed: this one is not run.
+depends() {
+  local name
+  for name; do
+    [[ ! -s $GRADE_RUN/undecided.$name ]] || skip "not run: $(<"$GRADE_RUN/undecided.$name")"
+  done
+}
+
+# fails FOUND: the test fails; tell the student everything.
+fails() {
+  local -
+  untraced
+  FOUND=$1
+  [[ -z $DECIDES ]] || printf '%s\n' "$REASON" >"$GRADE_RUN/undecided.$DECIDES"
+  printf 'why:      %s\nexpected: %s\nfound:    %s\n' "$WHY" "$EXPECTED" "$FOUND"
+  printf 'evidence:\n'
+  evidence | sed 's/^/   /'
+  printf 'read:     %s\nseed:     %s\n' "$READ" "$SEED"
+  return 1
+}
+
+# is WHAT EXPECTED FOUND: two values are the same.
+is() {
+  [[ $2 == "$3" ]] || fails "$1: $3 (not $2)"
+}
+
+# at_most WHAT MOST FOUND
+at_most() {
+  (($3 <= $2)) || fails "$1: $3 (at most $2)"
+}
+
+# evidence: the processes, descriptors and references now, and what the program said.
+evidence() {
+  local pid box alive
+  if ((${#BOXES[@]} == 0)); then
+    head -n 40 "$GRADE_RUN/warnings"
+    return 0
+  fi
+  for box in "${BOXES[@]}"; do
+    sed -n -e 's/^ended exit \(.*\)/the program has ended with exit status \1/p' \
+      -e 's/^ended signal \(.*\)/the program was ended by signal \1/p' \
+      -e 's/^limit \(.*\)/it reached the limit on its \1/p' "$box.report"
+  done
+  mapfile -t alive < <([[ -z $INIT ]] || "$SANDBOX" look "$INIT" "$PORT" |
+    awk -v init="$INIT" '$1 == "process" && $3 == init { print $2 }' | head -n 4)
+  for pid in "${alive[@]}"; do
+    # The last process may end in this moment, and is then no evidence.
+    "$FORKSCOPE" snapshot "$pid" 2>/dev/null | head -n 40 || true
+  done
+  for box in "${BOXES[@]}"; do
+    said "stdout" "$box.out"
+    said "stderr" "$box.err"
+  done
+}
+
+# said WHAT FILE: the last lines that the program wrote there.
+said() {
+  [[ -s $2 ]] || return 0
+  printf 'its last lines on %s:\n' "$1"
+  tail -c 2000 "$2" | clean | tail -n 5 | sed 's/^/   | /'
+}
+
+# ---- the program ----
+
+# launch [OPTION]... [-- WORD]...: start the program in a new sandbox; see sandbox --help for
+# the options. WORD: its arguments instead of PORT. Sets BOX, the stem of its files.
+launch() {
+  local -
+  untraced
+  local options=() words=("$PORT") program=/server
+  while (($# > 0)) && [[ $1 != -- ]]; do
+    options+=("$1")
+    shift
+  done
+  (($# == 0)) || words=("${@:2}")
+  BOX=$GRADE_RUN/$BATS_TEST_NUMBER.${#BOXES[@]}
+  BOXES+=("$BOX")
+  rm -f "$BOX".*
+  if [[ ${UNSANDBOXED-} == 1 ]]; then
+    program=$GRADE_RUN/unsandboxed/program
+  else
+    options+=(-b "$GRADE_RUN/program:/server")
+  fi
+  start "the program" "${SANDBOX_WORDS[@]}" -r "$BOX.report" -o "$BOX.out" -e "$BOX.err" \
+    "${options[@]}" -- "$program" "${words[@]}" || return 1
+  BOX_PID=$PID
+}
+
+# serve [OPTION]...: launch, and wait until someone inside listens on PORT. Sets SERVER, the eldest
+# process that holds the listening socket; RESTING, the processes there are without a client.
+serve() {
+  local -
+  untraced
+  # Where this very thing was judged and found wrong, nothing behind it can be judged.
+  depends listening echoing
+  launch "$@" || return 1
+  if ! inside listening; then
+    fails "$(not_listening)"
+    return 1
+  fi
+  SERVER=$LISTENER
+  RESTING=$ALIVE
+}
+
+# not_listening: why, for a student.
+not_listening() {
+  local line
+  line=$(sed -n 's/^ended exit \(.*\)/it has ended with exit status \1/p; s/^ended signal \(.*\)/it was ended by signal \1/p' "$BOX.report")
+  if [[ -n $line ]]; then
+    printf '%s, and does not listen on port %s' "$line" "$PORT"
+  elif ((${#LISTENING[@]} > 0)); then
+    printf 'it listens on port %s, not on %s' "${LISTENING[*]%% *}" "$PORT"
+  else
+    printf 'nobody listens on port %s' "$PORT"
+  fi
+}
+
+# inside CONDITION [SECONDS]: wait until it holds of the processes in the sandbox (sandbox --help), and
+# note how they are: see note_census. Returns 1 when it does not come true; LATE says why.
+inside() {
+  local -
+  untraced
+  local seen=$GRADE_RUN/seen result=0
+  "$SANDBOX" wait "$BOX.report" "$PORT" "${2:-$((DEADLINE * 2))}" "$1" >"$seen" || result=1
+  note_census "$seen"
+  return "$result"
+}
+
+# look: how the processes in the sandbox are now.
+look() {
+  local -
+  untraced
+  "$SANDBOX" look "$INIT" "$PORT" >"$GRADE_RUN/seen"
+  note_census "$GRADE_RUN/seen"
+}
+
+# note_census FILE: sets INIT (process 1 of the sandbox), LISTENER (who listens), ALIVE and ZOMBIES
+# (counts), PROCESSES (pids), LISTENING ("PORT INODE loopback|anywhere"), and for each pid
+# PARENT, STATE, THREADS, TICKS (processor time), HOLDS (descriptors of the listening
+# socket), SOCKETS and DESCRIPTORS (counts).
+note_census() {
+  local what first rest words
+  LISTENER='' ALIVE=0 ZOMBIES=0 PROCESSES=() LISTENING=() LATE=''
+  declare -gA PARENT=() STATE=() THREADS=() TICKS=() HOLDS=() SOCKETS=() DESCRIPTORS=()
+  while read -r what first rest; do
+    case $what in
+      late) LATE="$first $rest" ;;
+      init) INIT=$first ;;
+      listening) LISTENING+=("$first $rest") ;;
+      server) LISTENER=$first ;;
+      alive) ALIVE=$first ;;
+      zombies) ZOMBIES=$first ;;
+      process)
+        read -ra words <<<"$rest"
+        PROCESSES+=("$first")
+        PARENT[$first]=${words[0]}
+        STATE[$first]=${words[1]}
+        THREADS[$first]=${words[2]}
+        TICKS[$first]=${words[3]}
+        HOLDS[$first]=${words[4]}
+        SOCKETS[$first]=${words[5]}
+        DESCRIPTORS[$first]=${words[6]}
+        ;;
+    esac
+  done <"$1"
+}
+
+# reaches CONDITION FOUND: inside, or the test fails. FOUND may use $ALIVE, $ZOMBIES as they are then.
+reaches() {
+  inside "$1" && return 0
+  fails "$(found_instead "$1")"
+}
+
+# found_instead CONDITION: what the condition is about, as it is.
+found_instead() {
+  case $1 in
+    zombies*) printf 'zombies: %s' "$ZOMBIES" ;;
+    alive*) printf 'processes that live: %s (%s without a client)' "$ALIVE" "$RESTING" ;;
+    over) printf 'the program still runs' ;;
+    gone*) printf 'process %s still runs' "${1#*=}" ;;
+    idle) printf 'it uses the processor: %s' "$LATE" ;;
+    stopped*) printf 'process %s is not stopped' "${1#*=}" ;;
+    *) printf '%s' "$LATE" ;;
+  esac
+}
+
+# ends: wait until the program itself has ended. Sets ENDED: "exit N" or "signal N".
+ends() {
+  local -
+  untraced
+  local NOW end
+  now_ms
+  end=$((NOW + DEADLINE * 1000))
+  until ENDED=$(sed -n 's/^ended //p' "$BOX.report") && [[ -n $ENDED ]]; do
+    now_ms
+    if ((NOW >= end)); then
+      fails 'it still runs'
+      return 1
+    fi
+    breathe
+  done
+}
+
+# ---- clients ----
+
+# client COMMAND [WORD]...: as in lab.bash, but a failure is the submission's.
+client() {
+  local -
+  untraced
+  if ! ask "$@"; then
+    fails 'the clients of the grader do not answer'
+    return 1
+  fi
+  if [[ $ANSWER != ok && $ANSWER != 'ok '* ]]; then
+    fails "client ${ANSWER#error }"
+    return 1
+  fi
+  ANSWER=${ANSWER#ok}
+  ANSWER=${ANSWER# }
+}
+
+# joins NAME: connect and be served: its greeting comes back.
+joins() {
+  client connect "$1" "$PORT" && CLIENT_PORT=$ANSWER && client echo "$1" 'hello\n'
+}
+
+# ---- the end ----
+
+keep_limits() {
+  sed -n 's/^limit //p' "$1" >>"$GRADE_RUN/limits"
+}
+
+# context: lab.bash prints it when a wait of its own is late.
+context() { :; }
+
+# grade_teardown: end everything that the submission started; nothing may be left of it.
+grade_teardown() {
+  local -
+  untraced
+  local i box result=0
+  for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do
+    if [[ ${LABELS[i]} == clients ]]; then
+      end_session "${STARTED[i]}" || result=1
+    else
+      kill -TERM "${STARTED[i]}" 2>/dev/null || true
+      { wait "${STARTED[i]}" || true; } 2>/dev/null
+    fi
+  done
+  for box in "${BOXES[@]}"; do
+    keep_limits "$box.report"
+    if [[ $(tail -n 1 "$box.report") != over ]]; then
+      printf 'the sandbox %s is not over\n' "${box##*/}"
+      result=1
+    fi
+  done
+  return "$result"
+}
+
+# ---- tests that every chapter has ----
+
+# compiles: the first test of each chapter.
+compiles() {
+  why 'a program that does not compile cannot be judged'
+  expected 'the compiler makes a program of it'
+  read_on 'Run' 01
+  [[ -s $GRADE_RUN/not-run ]] || return 0
+  fails 'the compiler says no'
+}
+
+# listens: the second one.
+listens() {
+  why 'clients find a server by its port'
+  expected "someone listens on port $PORT, the first argument"
+  read_on 'Investigate' 01
+  decides listening 'it does not listen on its port'
+  serve
+}
+
+# echoes: binary, with NUL bytes, longer than any buffer, sent while reading; one byte at a
+# time; and no line end.
+echoes() {
+  why 'bytes are not text: there are NUL bytes, no line ends, and more of them than fit any buffer'
+  expected 'exactly the bytes that were sent come back'
+  read_on 'Investigate' 01
+  serve
+  # A short word first: where not even that comes back, nothing else can be judged.
+  decides echoing 'it does not send anything back'
+  joins a
+  decides ''
+  client exchange a 100 "$BYTES" 1
+  client exchange a 3000000 "$BYTES"
+}
+
+# prints LINE COUNT: the program has printed this line, exactly so often.
+prints() {
+  has_printed -xF "$1" "$2"
+}
+
+# prints_like PATTERN COUNT: the same for lines that match (grep -E).
+prints_like() {
+  has_printed -xE "$1" "$2"
+}
+
+has_printed() {
+  local -
+  untraced
+  local how=$1 line=$2 count=$3 found NOW end
+  # Who would print once too often has done so when nobody moves any more.
+  inside settled || true
+  now_ms
+  end=$((NOW + DEADLINE * 1000))
+  # What was printed may still be on its way to the file.
+  until found=$(grep -ac "$how" -e "$line" "$BOX.out" || true) && ((found >= count)); do
+    now_ms
+    ((NOW < end)) || break
+    breathe
+  done
+  is "times \"$line\" was printed" "$count" "$found"
+}

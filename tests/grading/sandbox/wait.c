@@ -1,0 +1,300 @@
+/*
+ * wait.c - look inside, and wait for a condition.
+ *
+ *   sandbox look INIT [PORT]
+ *   sandbox wait REPORT PORT SECONDS CONDITION
+ *
+ * look prints, and wait prints when it ends, whichever way:
+ *
+ *   init PID
+ *   listening PORT INODE loopback|anywhere      a listening socket that someone inside holds
+ *   server PID                                  who holds the one of PORT, the eldest
+ *   process PID PARENT STATE THREADS TICKS LISTENERS SOCKETS DESCRIPTORS
+ *   alive N, zombies N, asleep N                counts over all processes inside
+ *
+ * A wait ends when the condition holds (status 0); when it cannot hold any more, since
+ * everything is over; when SECONDS have passed; or when nothing inside has moved for
+ * QUIET_MS (status 1, first line: `late WHY`). Nothing inside has moved: all asleep, and no
+ * processor time used. On a busy machine a process that has work is ready, not
+ * asleep, so that being slow is never taken for being done.
+ */
+#define _GNU_SOURCE
+
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60 };
+
+/* One look: the processes and the listeners. */
+struct look {
+    struct census census;
+    struct listener listener[MAX_LISTENERS];
+    int listeners;
+    long alive, zombies, asleep;
+    unsigned long ticks;
+    pid_t server; /* 0: nobody holds a listening socket of the port */
+};
+
+static long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int is_member(const struct look *l, pid_t pid, int holding)
+{
+    for (size_t i = 0; i < l->census.count; i++)
+        if (l->census.member[i].pid == pid)
+            return !holding || l->census.member[i].listeners > 0;
+    return 0;
+}
+
+/* The eldest that holds the listening socket: its parent does not hold it. */
+static void find_server(struct look *l)
+{
+    for (size_t i = 0; i < l->census.count && l->server == 0; i++) {
+        const struct member *m = &l->census.member[i];
+        if (m->listeners > 0 && !is_member(l, m->parent, 1))
+            l->server = m->pid;
+    }
+}
+
+/* `port` 0: descriptors are counted, no listener is asked for. */
+static int take_look(struct look *l, pid_t init, int port, int descriptors)
+{
+    unsigned inode[MAX_LISTENERS];
+    size_t inodes = 0;
+
+    memset(l, 0, sizeof *l);
+    if (census_take(&l->census, init) == -1)
+        return -1;
+    for (size_t i = 0; i < l->census.count; i++) {
+        const struct member *m = &l->census.member[i];
+        int zombie = m->state == 'Z' || m->state == 'X';
+        l->zombies += zombie;
+        l->alive += !zombie;
+        l->asleep += m->state == 'S' || m->state == 'T' || m->state == 't';
+        l->ticks += m->ticks;
+    }
+    if (!descriptors)
+        return 0;
+    l->listeners = listeners_list(l->listener, MAX_LISTENERS);
+    for (int i = 0; i < l->listeners; i++)
+        if (l->listener[i].port == port)
+            inode[inodes++] = l->listener[i].inode;
+    census_descriptors(&l->census, inode, inodes);
+    find_server(l);
+    return 0;
+}
+
+static void print_look(const struct look *l, pid_t init)
+{
+    printf("init %d\n", (int)init);
+    for (int i = 0; i < l->listeners; i++)
+        printf("listening %d %u %s\n", l->listener[i].port, l->listener[i].inode,
+               l->listener[i].loopback ? "loopback" : "anywhere");
+    if (l->server != 0)
+        printf("server %d\n", (int)l->server);
+    for (size_t i = 0; i < l->census.count; i++) {
+        const struct member *m = &l->census.member[i];
+        printf("process %d %d %c %ld %lu %d %d %d\n", (int)m->pid, (int)m->parent, m->state,
+               m->threads, m->ticks, m->listeners, m->sockets, m->descriptors);
+    }
+    printf("alive %ld\nzombies %ld\nasleep %ld\n", l->alive, l->zombies, l->asleep);
+}
+
+/* A whole number from 0 on, or -1. */
+static long number(const char *text)
+{
+    char *end;
+
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    return *text == '\0' || *end != '\0' || errno != 0 || value < 0 ? -1 : value;
+}
+
+int look_command(int argc, char **argv)
+{
+    struct look l;
+    long init = argc > 1 ? number(argv[1]) : -1, port = argc > 2 ? number(argv[2]) : 0;
+
+    if (init <= 0 || port < 0 || argc > 3) {
+        fputs("sandbox: look INIT [PORT]\n", stderr);
+        return 2;
+    }
+    if (take_look(&l, (pid_t)init, (int)port, 1) == -1) {
+        fprintf(stderr, "sandbox: /proc: %s\n", strerror(errno));
+        return 1;
+    }
+    print_look(&l, (pid_t)init);
+    census_free(&l.census);
+    return 0;
+}
+
+/* ---- waiting ---- */
+
+enum what { LISTENING, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE };
+
+struct condition {
+    enum what what;
+    char relation; /* '<' for <=, '>' for >=, '=' for == */
+    long value;
+};
+
+static int parse_condition(const char *text, struct condition *c)
+{
+    static const char *const names[] = {"listening", "over", "alive",   "zombies",
+                                        "stopped",   "gone", "settled", "idle"};
+    size_t size = strcspn(text, "<>=");
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) != size || strncmp(names[i], text, size) != 0)
+            continue;
+        int bare = i == LISTENING || i == OVER || i == SETTLED || i == IDLE;
+        *c = (struct condition){.what = (enum what)i, .relation = text[size]};
+        if (bare)
+            return text[size] == '\0' ? 0 : -1;
+        if (text[size] == '\0' || text[size + 1] != '=')
+            return -1;
+        c->value = number(text + size + 2);
+        return c->value < 0 ? -1 : 0;
+    }
+    return -1;
+}
+
+static int compare(const struct condition *c, long found)
+{
+    return c->relation == '<'   ? found <= c->value
+           : c->relation == '>' ? found >= c->value
+                                : found == c->value;
+}
+
+/* `still_ms`: how long nothing has moved. */
+static int holds(const struct condition *c, const struct look *l, long still_ms)
+{
+    switch (c->what) {
+    case LISTENING:
+        return l->server != 0;
+    case ALIVE:
+        return compare(c, l->alive);
+    case ZOMBIES:
+        return compare(c, l->zombies);
+    case SETTLED:
+        return still_ms >= SETTLED_MS;
+    case STOPPED:
+    case GONE:
+        for (size_t i = 0; i < l->census.count; i++) {
+            const struct member *m = &l->census.member[i];
+            if (m->pid == (pid_t)c->value)
+                return c->what == STOPPED ? m->state == 'T' : m->state == 'Z' || m->state == 'X';
+        }
+        return c->what == GONE;
+    case IDLE: /* idle.c */
+    case OVER:
+        break;
+    }
+    return 0;
+}
+
+/* What the report says by now. */
+struct report {
+    pid_t init;
+    int over, failed;
+};
+
+static void read_report(const char *path, struct report *r)
+{
+    char line[256];
+    FILE *file = fopen(path, "re");
+    int pid;
+
+    memset(r, 0, sizeof *r);
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "started %d", &pid) == 1)
+            r->init = pid;
+        r->over |= strcmp(line, "over\n") == 0;
+        r->failed |= strncmp(line, "failed ", 7) == 0;
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
+static int end_wait(const struct report *r, int port, const char *why)
+{
+    struct look l;
+
+    if (why != NULL)
+        printf("late %s\n", why);
+    if (r->init > 0 && take_look(&l, r->init, port, 1) == 0) {
+        print_look(&l, r->init);
+        census_free(&l.census);
+    }
+    return why != NULL;
+}
+
+/* Between two looks: short at first, since most conditions hold at once. */
+static void pause_for(long waited_ms)
+{
+    struct timespec t = {.tv_nsec = waited_ms < 50    ? 1000000
+                                    : waited_ms < 500 ? 5000000
+                                                      : 20000000};
+
+    nanosleep(&t, NULL);
+}
+
+static int wait_for(const char *path, int port, long limit_ms, const struct condition *c)
+{
+    long start = now_ms(), moved = start;
+    unsigned long ticks = 0;
+    struct idle idle = {.count = 0};
+    struct report r;
+
+    for (;;) {
+        struct look l;
+        long now = now_ms();
+        read_report(path, &r);
+        if (r.over)
+            return c->what == OVER ? 0 : end_wait(&r, port, "everything has ended");
+        if (r.init > 0) {
+            if (take_look(&l, r.init, port, c->what == LISTENING) == -1)
+                return end_wait(&r, port, "/proc cannot be read");
+            if (l.ticks != ticks || l.asleep != l.alive)
+                moved = now;
+            ticks = l.ticks;
+            int done = holds(c, &l, now - moved);
+            if (c->what == IDLE)
+                done = idle_look(&idle, &l.census, now - start, now - moved);
+            census_free(&l.census);
+            if (done == -1)
+                return end_wait(&r, port, "a process never sleeps");
+            if (done)
+                return end_wait(&r, port, NULL);
+            if (now - moved >= QUIET_MS)
+                return end_wait(&r, port, "nothing moves any more");
+        }
+        if (now - start >= limit_ms)
+            return end_wait(&r, port, "the time is over");
+        pause_for(now - start);
+    }
+}
+
+int wait_command(int argc, char **argv)
+{
+    struct condition c;
+    long port = argc == 5 ? number(argv[2]) : -1, seconds = argc == 5 ? number(argv[3]) : -1;
+
+    if (port < 0 || seconds < 0 || parse_condition(argv[4], &c) == -1) {
+        fputs("sandbox: wait REPORT PORT SECONDS CONDITION; sandbox --help tells more\n", stderr);
+        return 2;
+    }
+    return wait_for(argv[1], (int)port, seconds * 1000, &c);
+}
