@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # tests/forkscope/draw.bats - records to pictures: files, words, and positions that stay.
-# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash and by run
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash and by run
 
 bats_require_minimum_version 1.5.0
 
@@ -237,4 +237,129 @@ refused() {
   run --separate-stderr env PATH="$PWD/bin" "$FORKSCOPE" draw -o out one
   assert_is 'exit status' 1 "$status"
   assert_is 'stderr' 'forkscope: neato: it did not draw (see its messages above)' "$stderr"
+}
+
+# ---- traces ----
+
+# a_trace: puts a small trace, made by hand, into steps.
+a_trace() {
+  jq -ncf "$LAB_ROOT/tests/forkscope/small.jq" >steps
+}
+
+@test "of a trace the named steps are drawn, or one, or all" {
+  a_trace
+  scope draw --dot-only -o named steps
+  assert_is 'stderr' '' "$stderr"
+  assert_is 'named steps' 'after-fork.dot ' "$(cd named && printf '%s ' *)"
+  scope draw --dot-only --step 9 -o single steps
+  assert_is 'one step' 'step-009.dot ' "$(cd single && printf '%s ' *)"
+  scope draw --all -o all steps
+  assert_is 'all steps: files' 30 "$(find all -name 'step-0*' | wc -l)"
+  # Which are drawn together changes nothing.
+  run diff single/step-009.dot all/step-009.dot
+  assert_is 'step 9 alone, and among all' '' "$output"
+  scope_says 1 'forkscope: there is no step 16: the last one is 15' draw --step 16 steps
+  jq -c 'if .moment then .moment = "" else . end' steps >unnamed
+  scope_says 1 'forkscope: no step of this trace has a name: choose with --step N or --all' draw unnamed
+  a_record .
+  scope_says 1 'forkscope: one: it holds records, and no steps to choose from' draw --all one
+}
+
+@test "a picture of a step says what happened, where, and what is new, closed or fewer" {
+  a_trace
+  scope draw --dot-only --all -o all steps
+  local step
+  for step in '006|step 6   P: fork() = C1   server.c:14   if (fork() == 0) {' \
+    '009|step 9   C1: close(3) = 0' '009|server.c:15   close(listen_fd);' \
+    '009|✗ listening socket' '009|(−1)' '010|closed' '006|new: connection A' '006|(+1)' \
+    '006|ready at server.c:14' '010|blocked in read(4), server.c:16' '012|pending: SIGCHLD' \
+    '013|in the handler of SIGCHLD' '012|zombie (exit 0)' '014|<S>C1, child of P</S>' \
+    '015|<S>connection with A</S>' '004|a client acts while every process is held'; do
+    assert_holds grep -qF -- "${step#*|}" "all/step-${step%%|*}.dot"
+  done
+  # What is not new has no such mark.
+  assert_is 'new rows in step 7' 0 "$(grep -c 'new: ' all/step-007.dot)"
+  assert_is 'changed counts in step 7' 0 "$(grep -cE '\((\+|−)[0-9]+\)' all/step-007.dot)"
+}
+
+@test "all pictures of a trace have one size, and nothing in them moves" {
+  a_trace
+  scope draw --all -o all steps
+  assert_is 'sizes' 1 "$(grep -h ' viewBox=' all/*.svg | sort -u | wc -l)"
+  assert_is 'nodes that move' '' "$(positions all/*.dot | sort -u | cut -d ' ' -f 1 | uniq -d)"
+  local svg
+  for svg in all/*.svg; do
+    assert_holds is_well_formed "$svg"
+  done
+}
+
+@test "a step is also told in words, beginning with what changed" {
+  a_trace
+  scope draw --step 12 -o out steps
+  run sed -n '/<desc/,/<\/desc>/p' out/step-012.svg
+  assert_line --index 0 '<desc id="picture-words">Step 12, C1: exit(0).'
+  assert_line --index 1 'C1 has ended (exit 0) and is a zombie: P has not waited for it.'
+  assert_line --index 2 'With the end of C1 the kernel closed its descriptor 4 (connection A).'
+  assert_line --index 3 'Connection A has 1 reference now, 1 fewer.'
+  assert_line 'C1, child of P, is zombie (exit 0).'
+  scope draw --step 7 -o out steps
+  assert_is 'where nothing changes' 1 "$(grep -c '^P waits in accept(3).$' out/step-007.svg)"
+}
+
+@test "in a trace of very many things a later one takes the place of one that has ended" {
+  jq -ncf "$LAB_ROOT/tests/page/long.jq" --argjson clients 30 >steps
+  scope draw --dot-only --all -o all steps
+  assert_is 'stderr' '' "$stderr"
+  # 30 children one after the other need three places, not thirty.
+  assert_is 'nodes that move' '' "$(positions all/*.dot | sort -u | cut -d ' ' -f 1 | uniq -d)"
+  local places
+  places=$(positions all/*.dot | sed -n 's/^C[0-9]* //p' | sort -u | wc -l)
+  ((places <= 4)) || assert_is 'places of 30 children' 'at most 4' "$places"
+  # Each is seen at work, and no two stand at the same place in one picture.
+  assert_is 'children drawn while they run' 30 \
+    "$(grep -hoE '<B>C[0-9]+, child of P</B>' all/*.dot | sort -u | wc -l)"
+  local dot
+  for dot in all/*.dot; do
+    run bash -c 'sed -n "s/^  [A-Z][0-9]* \[pos=\"\([^\"]*\)\".*/\1/p" "$1" | sort | uniq -d' - "$dot"
+    assert_is "$dot: places taken twice" '' "$output"
+  done
+}
+
+@test "page refuses what it cannot do, in one line, and leaves no file" {
+  a_trace
+  scope_says 1 'forkscope: none: No such file or directory' page -o page.html none
+  scope_says 1 'forkscope: no/page.html: No such file or directory' page -o no/page.html steps
+  scope_says 1 'forkscope: ./steps: is the trace itself; choose another name for the page' page -o ./steps steps
+  a_record .
+  scope page -o page.html one
+  assert_is 'exit status for records' 1 "$status"
+  assert_is 'lines for records' 1 "$(wc -l <<<"$stderr")"
+  mkdir bin
+  run --separate-stderr env PATH="$PWD/bin" "$FORKSCOPE" page -o page.html steps
+  assert_is 'without Graphviz' 'forkscope: neato: No such file or directory (install graphviz)' "$stderr"
+  assert_holds test ! -e page.html
+  scope page
+  assert_is 'exit status without a file' 2 "$status"
+  run --separate-stderr bash -c '"$1" page steps >/dev/full' - "$FORKSCOPE"
+  assert_is 'a full disk' 'forkscope: write: No space left on device' "$stderr"
+}
+
+@test "the same trace gives the same page, from a file or a pipe" {
+  a_trace
+  scope page -o one.html steps
+  assert_success
+  run --separate-stderr bash -c '"$1" page - <steps >two.html' - "$FORKSCOPE"
+  assert_is 'stderr' '' "$stderr"
+  assert_holds cmp one.html two.html
+}
+
+@test "a trace without a step, or cut off in the middle, is a page that says so" {
+  a_trace
+  head -n 1 steps >none
+  scope page -o page.html none
+  assert_is 'stderr' '' "$stderr"
+  head -c "$(($(wc -c <steps) - 900))" steps >"cut"
+  scope page -o page.html "cut"
+  assert_is 'exit status' 0 "$status"
+  assert_holds grep -q 'the file is cut off here' page.html
 }
