@@ -74,7 +74,6 @@ struct walk {
     struct chain *chain;
     size_t frames;
     size_t signals;
-    bool own;   /* a function of the program has been seen */
     bool exact; /* the next frame was interrupted: its address is of no call */
     bool done;
 };
@@ -119,7 +118,6 @@ static int one_frame(Dwfl_Frame *state, void *data)
                     : *last; /* of a run of library functions the outermost is the one called */
     else
         add_frame(w, at);
-    w->own = w->own || at->file != -1;
     w->done = at->file != -1 && strcmp(at->function, "main") == 0;
     return w->done ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
@@ -156,6 +154,31 @@ static bool is_call(const char *name, const char *call)
     return false;
 }
 
+static bool in_table(Dwarf_CFI *table, uint64_t pc)
+{
+    Dwarf_Frame *frame = NULL;
+
+    if (table == NULL || dwarf_cfi_addrframe(table, pc, &frame) != 0)
+        return false;
+    free(frame);
+    return true;
+}
+
+/* Is it told how to get from this address to its caller? If not, libdw would guess by rbp. */
+static bool has_unwind_information(struct source *source, uint64_t pc)
+{
+    Dwfl_Module *module = dwfl_addrmodule(source_dwfl(source), pc);
+    Dwarf_Addr bias = 0;
+
+    if (module == NULL)
+        return false;
+    Dwarf_CFI *table = dwfl_module_eh_cfi(module, &bias);
+    if (in_table(table, pc - bias))
+        return true;
+    table = dwfl_module_dwarf_cfi(module, &bias);
+    return in_table(table, pc - bias);
+}
+
 size_t unwind(struct source *source, const struct stand *stand, struct chain *chain)
 {
     struct walk w = {.source = source, .stand = stand, .chain = chain};
@@ -164,13 +187,16 @@ size_t unwind(struct source *source, const struct stand *stand, struct chain *ch
     thread.tid = stand->tid;
     if (regs_get(stand->tid, &thread.regs) == -1)
         return 0;
+    /*
+     * libc's clone and clone3 have no unwind information at their system call, because the child
+     * has another stack there. They have pushed nothing: start at the caller.
+     */
+    struct regs popped = thread.regs;
+    if (!has_unwind_information(source, regs_pc(&thread.regs)) &&
+        regs_pop_return(stand->tid, &popped) == 0 &&
+        has_unwind_information(source, regs_pc(&popped) - 1))
+        thread.regs = popped;
     walk(&w);
-    /* libc's clone has no unwind information at its system call: start at its caller. */
-    if (w.frames <= 1 && !w.own && regs_pop_return(stand->tid, &thread.regs) == 0) {
-        w.frames = 0;
-        w.exact = false;
-        walk(&w);
-    }
     /* Below main, or a thread's first function, nothing belongs to the program. */
     while (chain->count > 0 && chain->frames[chain->count - 1].file == -1)
         chain->count--;
