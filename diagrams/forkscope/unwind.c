@@ -84,6 +84,22 @@ static void add_frame(struct walk *w, const struct frame *frame)
     w->chain->frames[w->chain->count++] = *frame;
 }
 
+/*
+ * A frame of the program has called what stands before it in the chain. That may have no name, or
+ * another one: system() goes on in a function of libc's own. The call instruction tells.
+ */
+static void name_called(struct walk *w, uint64_t back, struct frame *library)
+{
+    uint64_t called = regs_called(thread.tid, back);
+    const struct frame *named;
+
+    if (called == 0)
+        return;
+    named = source_frame(w->source, w->stand->trace, called);
+    if (named->file == -1 && named->function[0] != '?')
+        *library = *named;
+}
+
 static int one_frame(Dwfl_Frame *state, void *data)
 {
     struct walk *w = data;
@@ -108,10 +124,13 @@ static int one_frame(Dwfl_Frame *state, void *data)
         return DWARF_CB_OK;
     }
     /* A return address may be the first of the next line: the call stands before it. */
-    if (w->frames > 1 && !w->exact)
+    bool returns = w->frames > 1 && !w->exact;
+    if (returns)
         at = source_frame(w->source, w->stand->trace, pc - 1);
     w->exact = false;
     struct frame *last = w->chain->count > 0 ? &w->chain->frames[w->chain->count - 1] : NULL;
+    if (returns && at->file != -1 && last != NULL && last->file == -1 && !last->signal)
+        name_called(w, pc, last);
     if (at->file == -1 && last != NULL && last->file == -1 && !last->signal)
         *last = at->function[0] != '?'
                     ? *at
