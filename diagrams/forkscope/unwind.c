@@ -161,11 +161,15 @@ static void walk(struct walk *w)
 static bool is_call(const char *name, const char *call)
 {
     static const char *const same[][2] = {
-        {"signal", "sigaction"},    {"wait4", "waitpid"},  {"wait", "waitpid"}, {"_exit", "exit"},
-        {"sigaction", "sigaction"}, {"accept4", "accept"}, {"_Fork", "fork"},
+        {"signal", "sigaction"}, {"wait4", "waitpid"},       {"wait", "waitpid"},
+        {"_exit", "exit"},       {"sigaction", "sigaction"}, {"accept4", "accept"},
+        {"_Fork", "fork"},       {"pipe2", "pipe"},          {"dup3", "dup2"},
     };
 
-    if (strcmp(name, call) == 0)
+    size_t length = strlen(call);
+
+    if (strncmp(name, call, length) == 0 &&
+        (name[length] == '\0' || strcmp(name + length, "64") == 0)) /* open64 */
         return true;
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         if (strcmp(name, same[i][0]) == 0 && strcmp(call, same[i][1]) == 0)
