@@ -270,7 +270,7 @@ static void move_on(const json_t *step)
     } else if (index >= 0 && strcmp(kind, "block") == 0 && strncmp(call, "vfork(", 6) == 0) {
         vfork_begun(who, step);
     } else if (strcmp(kind, "born") == 0) {
-        born(who, step, "");
+        born(who, step, call);
     } else if (index >= 0 && strcmp(kind, "call") == 0 && strncmp(result, "-1 E", 4) != 0) {
         call_done(&processes[index], step, call, result);
     } else if (index >= 0 && strcmp(kind, "exit") == 0) {
