@@ -248,7 +248,8 @@ static void call_done(struct process *p, const json_t *step, const char *call, c
         int child = find(result);
         if (child >= 0)
             processes[child].state = REAPED;
-        for (int i = 0; i < process_count && strcmp(name, "waitid") == 0; i++)
+        /* waitid that was not asked for whom. */
+        for (int i = 0; i < process_count && strcmp(name, "waitid") == 0 && strcmp(result, "0") == 0; i++)
             processes[i].may_be_reaped |=
                 &processes[processes[i].parent < 0 ? 0 : processes[i].parent] == p;
     }
