@@ -63,7 +63,7 @@ static void put_refs(FILE *out, const struct picture *pic, const struct object *
             o->refs);
     if (change != 0)
         fprintf(out, "<FONT POINT-SIZE=\"12\" COLOR=\"%s\"><B>  (%s%d)</B></FONT>",
-                change > 0 ? "#1A7F37" : "#B3261E", change > 0 ? "+" : "−", abs(change));
+                change > 0 ? "#146B2E" : "#B3261E", change > 0 ? "+" : "−", abs(change));
 }
 
 /* s: where it is, `now` or, when the kernel has let go of it in this step, the step before. */
