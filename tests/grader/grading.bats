@@ -133,5 +133,8 @@ golden() {
   failed=$(jq '[.tests[] | select(.status == "failed")] | length' "$BATS_TEST_TMPDIR/json")
   ((failed > 0))
   assert_is 'failures in TAP' "$failed" "$(grep -c '^not ok' "$BATS_TEST_TMPDIR/tap")"
-  assert_is 'failures in JUnit' "$failed" "$(grep -c '<failure' "$BATS_TEST_TMPDIR/xml")"
+  assert_holds xmllint --noout "$BATS_TEST_TMPDIR/xml"
+  assert_is 'failures in JUnit' "$failed" "$(xmllint --xpath 'count(//testcase/failure)' "$BATS_TEST_TMPDIR/xml")"
+  assert_is 'tests in JUnit' "$(jq '.tests | length' "$BATS_TEST_TMPDIR/json")" \
+    "$(xmllint --xpath 'number(//testsuite/@tests)' "$BATS_TEST_TMPDIR/xml")"
 }
