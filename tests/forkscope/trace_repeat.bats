@@ -121,6 +121,14 @@ traced_by() {
   expected=$output
   traced_by "${box[@]}"
   assert_is 'the trace inside bubblewrap' "$expected" "$output"
+  # Chapter 07 prints process ids, from a handler: inside they have two digits, outside mostly more.
+  rm -rf "$PUBLIC"
+  in_public 07
+  traced_by
+  expected=$output
+  # shellcheck disable=SC2016 # expanded inside
+  traced_by "${box[@]}" bash -c 'for i in {1..12}; do /bin/true; done; exec "$@"' bash
+  assert_is 'the trace of chapter 07 inside bubblewrap' "$expected" "$output"
 }
 
 @test "where kcmp is refused the counts are the same, and what is inferred is marked" {
