@@ -194,10 +194,30 @@ static void watch_timers(struct tracer *t, struct task *task, int64_t result)
     }
 }
 
+/*
+ * Process ids that are printed are told as names, because they differ from run to run. So does the
+ * number of their digits: bytes are counted as they are told.
+ */
+static void count_as_told(struct tracer *t, struct task *task, int64_t *result)
+{
+    const struct object *o = object_of(t, task, task->call.fd);
+    char printed[4096];
+
+    if (task->call.number != SYS_write || o == NULL || !(o->standard || o->kind == OBJECT_FILE) ||
+        *result <= 0 || (uint64_t)*result != task->call.args[2] ||
+        task->call.args[2] > sizeof printed ||
+        !event_read(task->tid, task->call.args[1], printed, (size_t)*result))
+        return;
+    *result = (int64_t)look_shown_size(t, printed, (size_t)*result);
+    snprintf(task->call.text, sizeof task->call.text, "write(%d, %lld bytes)", task->call.fd,
+             (long long)*result);
+}
+
 int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err)
 {
     char text[64];
 
+    count_as_told(t, task, &result);
     call_result(task->tid, &task->call, result, tracer_name, t, text, sizeof text);
     return look_step(t, STEP_CALL, task->name, task, task->call.text, text, NULL, err);
 }

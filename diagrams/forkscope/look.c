@@ -47,6 +47,33 @@ static bool is_argument(const struct tracer *t, const char *digits, size_t lengt
 }
 
 /*
+ * How many digits does the text begin with, and are they the number of a process? Then its name,
+ * else NULL.
+ */
+static const char *named_number(struct tracer *t, const char *text, size_t size, size_t *length)
+{
+    char digits[16] = "";
+
+    for (*length = 0; *length < size && isdigit((unsigned char)text[*length]);)
+        ++*length;
+    if (*length <= 1 || *length >= 10 || is_argument(t, text, *length))
+        return NULL;
+    memcpy(digits, text, *length);
+    return tracer_name(t, (pid_t)strtol(digits, NULL, 10));
+}
+
+size_t look_shown_size(struct tracer *t, const char *text, size_t size)
+{
+    size_t shown = 0, length;
+
+    for (size_t i = 0; i<size; i += length> 0 ? length : 1) {
+        const char *name = named_number(t, text + i, size - i, &length);
+        shown += name != NULL ? strlen(name) : length > 0 ? length : 1;
+    }
+    return shown;
+}
+
+/*
  * What was printed, as JSON can carry it: a process id becomes the name of its process, because
  * it differs from run to run; control characters but newline and tab become '?'.
  */
@@ -57,15 +84,8 @@ static char *printed_text(struct tracer *t)
     FILE *to = t->printed_size > 0 ? open_memstream(&out, &size) : NULL;
 
     while (to != NULL && i < t->printed_size) {
-        size_t length = 0;
-        while (i + length < t->printed_size && isdigit((unsigned char)t->printed[i + length]))
-            length++;
-        const char *name = NULL;
-        if (length > 1 && length < 10 && !is_argument(t, t->printed + i, length)) {
-            char digits[16] = "";
-            memcpy(digits, t->printed + i, length);
-            name = tracer_name(t, (pid_t)strtol(digits, NULL, 10));
-        }
+        size_t length;
+        const char *name = named_number(t, t->printed + i, t->printed_size - i, &length);
         if (name != NULL) {
             fputs(name, to);
         } else if (length > 0) {

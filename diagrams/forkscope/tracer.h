@@ -181,6 +181,8 @@ int act_return(struct tracer *t, struct task *task, struct error *err);
 
 /* Add what the program has printed to what the next step will show. Returns whether it was anything. */
 bool look_drain(struct tracer *t);
+/* How long is a text where the numbers of processes are replaced by their names, as look_step does? */
+size_t look_shown_size(struct tracer *t, const char *text, size_t size);
 /*
  * Measure and make the next step: the one before is written. task: whose, or NULL for a client.
  * note: a sentence, or NULL. Returns 0, or -1 with err filled.

@@ -121,6 +121,14 @@ traced_by() {
   expected=$output
   traced_by "${box[@]}"
   assert_is 'the trace inside bubblewrap' "$expected" "$output"
+  # Chapter 07 prints process ids, from a handler: inside they have two digits, outside mostly more.
+  rm -rf "$PUBLIC"
+  in_public 07
+  traced_by
+  expected=$output
+  # shellcheck disable=SC2016 # expanded inside
+  traced_by "${box[@]}" bash -c 'for i in {1..12}; do /bin/true; done; exec "$@"' bash
+  assert_is 'the trace of chapter 07 inside bubblewrap' "$expected" "$output"
 }
 
 @test "where kcmp is refused the counts are the same, and what is inferred is marked" {
@@ -128,13 +136,18 @@ traced_by() {
   build_traced pipe_leak
   in_public 03
   traced_by
-  expected=$(jq -c 'del(.objects[]?.inferred, .notes)' <<<"$output")
+  # A socket that is not bound yet is known by its descriptor alone, which pidfd_getfd has to give.
+  local as_denied='del(.objects[]?.inferred, .notes)
+    | if .objects then .objects |= map(if .tcp == "CLOSED" and .port == 0 then {name, kind: "socket", refs} else . end) else . end'
+  expected=$(jq -c "$as_denied" <<<"$output")
   traced_by "$TRACED/deny" EPERM
   assert_is 'chapter 03 without kcmp' "$expected" "$(jq -c 'del(.objects[]?.inferred, .notes)' <<<"$output")"
   # Files and pipes are what kcmp is for. The model knows by the calls which are the same.
   run --separate-stderr bare timeout 60 "$TRACED/deny" EPERM env "$MARK" "$FORKSCOPE" trace -o trace -- "$TRACED/pipe_leak"
   assert_is "exit status, which said: $stderr" 0 "$status"
   agrees
-  steps_are 'objects that are pipes and not marked' \
-    'steps | .objects[] | select((.kind | startswith("pipe")) and .refs > 0 and .inferred != true) | .name'
+  # With one reference there is nothing to compare.
+  steps_are 'objects that are pipes, held twice and not marked' \
+    'steps | .objects[] | select((.kind | startswith("pipe")) and .refs > 1 and .inferred != true) | .name'
+  steps_are 'some are marked' '[steps | .objects[] | select(.inferred)] | length > 0' true
 }
