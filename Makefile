@@ -99,7 +99,7 @@ $(numbers:%=trace-%): trace-%: ## trace-03: step through stage 03 in a browser; 
 
 diagrams: ## measure and draw every diagram anew
 	@tests/lib/need.sh diagrams
-	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
+	@$(MAKE) --no-print-directory --silent $(traced) $(forkscope)
 	@FORKLAB_BUILD=$(BUILD) diagrams/measure.sh diagrams
 
 bench: all $(BUILD)/tests/load ## chapter 09 beside the servers people use (installs them)
@@ -154,7 +154,7 @@ $(BUILD)/traced/%: chapters/%.c
 
 traced: $(traced)
 
-programs: $(programs) $(forkscope) $(test_programs) # what the tests use
+programs: $(programs) $(traced) $(forkscope) $(test_programs) # what the tests use
 
 .PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
 .PHONY: $(foreach word,run watch diff trace check predict hint reset,$(numbers:%=$(word)-%))

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Measure and draw the diagrams of the chapters: diagrams/measure.sh OUT [NN-slug...]
 #
-# Each scenario diagrams/NN-slug/scenario is played against the chapter's server;
-# the moments it names become OUT/NN-slug/MOMENT.dot and .svg. With OUT=diagrams the
-# committed pictures are replaced. Needs build/forkscope, the servers and Graphviz.
+# Each scenario diagrams/NN-slug/scenario is played against the chapter's server, which is
+# traced: so the moments between two calls can be seen too. Those that the scenario names become
+# OUT/NN-slug/MOMENT.dot and .svg. With OUT=diagrams the committed pictures are replaced.
+# Needs build/forkscope, the servers as `make traced` compiles them, and Graphviz.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,18 +20,21 @@ fi
 # The program that the clients of a chapter talk to: its server, or, for a chapter
 # that is itself a client, the first server of the ladder.
 server_of() {
-  local program=$build/chapters/$1/server
+  local program=$build/traced/$1/server
   if [[ ! -e chapters/$1/server.c ]]; then
-    program=$(printf '%s\n' "$build"/chapters/*/server | head -n 1)
+    program=$(printf '%s\n' "$build"/traced/*/server | head -n 1)
   fi
   printf '%s\n' "$program"
 }
 
 file=$(mktemp)
-trap 'rm -f "$file"' EXIT
+messages=$(mktemp)
+trap 'rm -f "$file" "$messages"' EXIT
 for chapter; do
   printf 'measuring %s\n' "$chapter"
-  "$build/forkscope" run -s "diagrams/$chapter/scenario" -o "$file" -- "$(server_of "$chapter")" 9000
+  # What it finds wrong in a server, the chapter says itself: its messages matter when it fails.
+  "$build/forkscope" trace -s "diagrams/$chapter/scenario" -o "$file" -- "$(server_of "$chapter")" 9000 \
+    2>"$messages" || { cat "$messages" >&2 && exit 1; }
   mkdir -p "$out/$chapter"
   # A moment that the scenario no longer names leaves no picture behind.
   rm -f "$out/$chapter"/*.dot "$out/$chapter"/*.svg

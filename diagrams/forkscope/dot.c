@@ -26,6 +26,13 @@ const struct step *dot_step(const struct picture *pic)
     return pic->trace != NULL ? &pic->trace->steps[pic->index] : NULL;
 }
 
+bool dot_at_rest(const struct picture *pic)
+{
+    const struct step *step = dot_step(pic);
+
+    return step != NULL && step->kind == STEP_CLIENT && step->now.caption[0] != '\0';
+}
+
 struct snapshot *dot_records(const struct trace *trace)
 {
     struct snapshot *records = zeroed(trace->step_count, sizeof *records);
@@ -59,8 +66,8 @@ static void put_refs(FILE *out, const struct picture *pic, const struct object *
 {
     int change = dot_before(pic) != NULL ? changes_refs(dot_before(pic), o) : 0;
 
-    fprintf(out, "<BR/><FONT POINT-SIZE=\"15\" COLOR=\"%s\"><B>refs = %u</B></FONT>", line,
-            o->refs);
+    fprintf(out, "</TD></TR><TR><TD><FONT POINT-SIZE=\"15\" COLOR=\"%s\"><B>refs = %u</B></FONT>",
+            line, o->refs);
     if (change != 0)
         fprintf(out, "<FONT POINT-SIZE=\"12\" COLOR=\"%s\"><B>  (%s%d)</B></FONT>",
                 change > 0 ? "#146B2E" : "#B3261E", change > 0 ? "+" : "−", abs(change));
@@ -83,7 +90,9 @@ static void put_object(FILE *out, const struct picture *pic, const struct snapsh
     paint_position(out, BAND_LEFT, BAND_WIDTH, place->top, place->height);
     fprintf(out,
             " shape=box style=\"rounded,filled%s\" fixedsize=true width=%.4f height=%.4f"
-            " fillcolor=\"%s\" color=\"%s\" penwidth=1.5 label=<",
+            " fillcolor=\"%s\" color=\"%s\" penwidth=1.5\n"
+            "    label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"0\" "
+            "CELLSPACING=\"3\"><TR><TD>",
             o->waiting ? ",dashed"
             : gone     ? ",dotted"
                        : "",
@@ -94,14 +103,15 @@ static void put_object(FILE *out, const struct picture *pic, const struct snapsh
     xml_escape(out, label);
     fprintf(out, "%s</B></FONT>", struck ? "</S>" : "");
     if (gone)
-        fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#666666\">closed</FONT>", out);
+        fputs("</TD></TR><TR><TD><FONT POINT-SIZE=\"11\" COLOR=\"#666666\">closed</FONT>", out);
     else
         put_refs(out, pic, o, line);
     if (!gone && o->tcp != 0)
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"10\">%s</FONT>", tcp_name(o->tcp));
+        fprintf(out, "</TD></TR><TR><TD><FONT POINT-SIZE=\"10\">%s</FONT>", tcp_name(o->tcp));
     if (detail[0] != '\0' && !gone)
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"10\" COLOR=\"#7A4A00\">%s</FONT>", detail);
-    fputs(">]\n", out);
+        fprintf(out, "</TD></TR><TR><TD><FONT POINT-SIZE=\"10\" COLOR=\"#7A4A00\">%s</FONT>",
+                detail);
+    fputs("</TD></TR></TABLE>>]\n", out);
 }
 
 static void put_client(FILE *out, const struct picture *pic, const struct client *c)
@@ -109,7 +119,8 @@ static void put_client(FILE *out, const struct picture *pic, const struct client
     const struct layout *l = pic->layout;
     const struct place *place = layout_place(l->clients, l->client_count, c->name);
     const struct step *step = dot_step(pic);
-    bool acts = step != NULL && step->kind == STEP_CLIENT && strcmp(step->who, c->name) == 0;
+    bool acts = step != NULL && step->kind == STEP_CLIENT && strcmp(step->who, c->name) == 0 &&
+                !dot_at_rest(pic);
 
     fprintf(out, "  client_%s [", c->name);
     paint_position(out, CLIENT_LEFT, CLIENT_WIDTH, place->top, place->height);
@@ -164,7 +175,10 @@ static void put_column_heading(FILE *out, const char *text, int left, int width)
     fprintf(out, " label=<<FONT COLOR=\"#44597F\">%s</FONT>>]\n", text);
 }
 
-/* The two lines above a picture: of a record its caption and title, of a step what happened. */
+/*
+ * The two lines above a picture: at rest its caption and the title of all, otherwise what happened
+ * in the step.
+ */
 static void put_heading(FILE *out, const struct picture *pic)
 {
     enum { FIRST_FITS = 82, SECOND_FITS = 116 };
@@ -172,9 +186,12 @@ static void put_heading(FILE *out, const struct picture *pic)
     const struct step *step = dot_step(pic);
     char first[HEADLINE_SIZE + 64], second[2 * HEADLINE_SIZE + WHERE_SIZE + 64];
 
-    if (step == NULL) {
+    const char *title = pic->trace != NULL ? pic->trace->title : s->title;
+    bool typed = step != NULL && !dot_at_rest(pic); /* the second line is source text */
+
+    if (!typed) {
         snprintf(first, sizeof first, "%s", s->caption);
-        snprintf(second, sizeof second, "%s", s->title[0] != '\0' ? s->title : s->moment);
+        snprintf(second, sizeof second, "%s", title[0] != '\0' ? title : s->moment);
     } else {
         char headline[HEADLINE_SIZE], place[WHERE_SIZE], source[HEADLINE_SIZE];
         where_headline(step, headline, sizeof headline);
@@ -206,7 +223,7 @@ static void put_heading(FILE *out, const struct picture *pic)
     fprintf(out,
             "</B></FONT></TD></TR><TR><TD ALIGN=\"LEFT\" WIDTH=\"%d\" HEIGHT=\"20\""
             " FIXEDSIZE=\"TRUE\"><FONT POINT-SIZE=\"11\" COLOR=\"#555555\"%s>",
-            WIDTH - 2 * MARGIN, step != NULL ? " FACE=\"DejaVu Sans Mono,monospace\"" : "");
+            WIDTH - 2 * MARGIN, typed ? " FACE=\"DejaVu Sans Mono,monospace\"" : "");
     /* Graphviz rejects a font around nothing. */
     xml_escape(out, second[strspn(second, " ")] != '\0' ? second : " ");
     fputs("</FONT></TD></TR></TABLE>>]\n", out);

@@ -39,4 +39,10 @@ const struct snapshot *dot_before(const struct picture *picture);
 /* The step, or NULL of a record. */
 const struct step *dot_step(const struct picture *picture);
 
+/*
+ * Is it a moment with a name at which every process waits and only a client has acted? Then what
+ * matters is the state and not the step, and the picture is drawn as that of a record.
+ */
+bool dot_at_rest(const struct picture *picture);
+
 #endif

@@ -46,7 +46,7 @@ static int write_dot(FILE *all, const struct picture *pic, const char *path, str
     return result == 0 ? dot_write(all, pic, err) : result;
 }
 
-/* What the picture shows, and of a step first what happened in it; free it. */
+/* What the picture shows, and first what happened in the step unless all is at rest; free it. */
 static char *words_of(const struct picture *pic)
 {
     const struct step *step = dot_step(pic);
@@ -56,7 +56,7 @@ static char *words_of(const struct picture *pic)
 
     if (out == NULL)
         return NULL;
-    if (step != NULL) {
+    if (step != NULL && !dot_at_rest(pic)) {
         char headline[HEADLINE_SIZE];
         where_headline(step, headline, sizeof headline);
         fprintf(out, "Step %zu, %s.\n", step->number, headline);

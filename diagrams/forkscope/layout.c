@@ -82,6 +82,7 @@ static void reserve_record(struct layout *l, size_t record)
         if (o->standard)
             continue;
         struct place *place = reserve(&l->objects, &l->object_count, o->name, record);
+        place->file = o->kind == OBJECT_FILE;
         const struct client *c = o->client >= 0 ? &s->clients[o->client] : NULL;
         /* Its client stands beside it, so it lasts as long as that. */
         if (o->refs > 0 || o->waiting || (c != NULL && !c->closed))
@@ -91,7 +92,8 @@ static void reserve_record(struct layout *l, size_t record)
 
 /*
  * Give each place a slot: its own, or, of more than OWN_PLACES, the first whose last owner had
- * ended before. Returns the number of slots.
+ * ended before; that of a file that was closed again is always free: such a one is opened for a
+ * moment, and is not what a picture is about. Returns the number of slots.
  */
 static size_t share_slots(struct place *places, size_t count)
 {
@@ -101,7 +103,8 @@ static size_t share_slots(struct place *places, size_t count)
     for (size_t i = 0; i < count; i++) {
         size_t slot = 0;
         /* One picture between, in which the older one is seen to have ended. */
-        while (slot < slots && (count <= OWN_PLACES || owners[slot]->alive + 1 >= places[i].from))
+        while (slot < slots && ((count <= OWN_PLACES && !owners[slot]->file) ||
+                                owners[slot]->alive + 1 >= places[i].from))
             slot++;
         if (slot == slots)
             slots++;

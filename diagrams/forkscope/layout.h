@@ -42,7 +42,8 @@ struct place {
     int *fds;      /* ascending: every descriptor it has in any record, but the standard ones */
     size_t *first; /* beside fds: the first record in which each was open */
     size_t fd_count;
-    bool signals; /* a process that in some record has a signal pending, or stands in a handler */
+    bool file;     /* an object that is a file: when it has ended, its place is free */
+    bool signals;  /* a process that in some record has a signal pending, or stands in a handler */
     int top;
     int height;
     /* Indexes of records. Where very many things occur, one that comes later stands where one
@@ -67,7 +68,7 @@ struct layout {
 
 /*
  * Reserve a place for everything that occurs in any of the `count` records. Nothing moves;
- * up to OWN_PLACES things of a kind have each a place of their own.
+ * up to OWN_PLACES things of a kind have each a place of their own, but a closed file.
  * The records must outlive the layout. Free it with layout_free.
  */
 struct layout *layout_make(const struct snapshot *records, size_t count);

@@ -315,9 +315,13 @@ int peer_receive(struct peer *peer, const char *text, struct error *err)
     size_t wanted = strlen(text) + 1;
     size_t there = peer->length < wanted ? peer->length : wanted;
     if (memcmp(peer->received, text, there < wanted ? there : wanted - 1) != 0 ||
-        (there == wanted && peer->received[wanted - 1] != '\n'))
-        return fail(err, "client %s: expected '%s', received '%.*s'", peer->name, text, (int)there,
-                    peer->received);
+        (there == wanted && peer->received[wanted - 1] != '\n')) {
+        char received[sizeof peer->received + 1];
+        /* It may hold anything, a newline too: the message stays one line. */
+        snprintf(received, sizeof received, "%.*s", (int)there, peer->received);
+        received[strcspn(received, "\n")] = '\0';
+        return fail(err, "client %s: expected '%s', received '%.100s'", peer->name, text, received);
+    }
     if (there < wanted && peer->end_of_file)
         return fail(err, "client %s: end of file instead of '%s'", peer->name, text);
     if (there < wanted)

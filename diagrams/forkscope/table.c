@@ -1,5 +1,6 @@
 /* table.c - rows and sentences. */
 #include "table.h"
+#include "where.h"
 
 #include <string.h>
 
@@ -265,6 +266,10 @@ void table_sentences(FILE *out, const struct snapshot *s)
             print_descriptors(out, s, p, false);
             fputc('.', out);
         }
+        if (p->pending[0] != '\0')
+            fprintf(out, " Pending: %s.", p->pending);
+        if (where_signal(&p->at) != NULL)
+            fprintf(out, " It is in the handler of %s.", where_signal(&p->at));
         fputc('\n', out);
     }
     for (size_t i = 0; i < s->object_count; i++) {

@@ -119,6 +119,9 @@ void where_process(const struct trace *trace, const struct process *p, char *tex
         return;
     }
     bool in_call = p->state == PROCESS_BLOCKED && p->doing[0] != '\0';
+    /* Where not all fits, the arguments go first, and then the call. */
+    if (in_call && strlen(state) + strlen(place) + 2 > FITS)
+        state[strcspn(state, "(")] = '\0';
     if (in_call && strlen(state) + strlen(place) + 2 > FITS)
         snprintf(text, size, "%s at %s", state_name(p->state), place);
     else

@@ -42,7 +42,7 @@ pictures() {
   local scenario moments=''
   for scenario in diagrams/[0-9]*/scenario; do
     moments+=$(awk -v chapter="$(basename "$(dirname "$scenario")")" '
-      $1 == "picture" { print chapter "/" $2 }' "$scenario")$'\n'
+      $1 == "picture" || $1 == "at" { print chapter "/" $2 }' "$scenario")$'\n'
   done
   moments=$(sort <<<"${moments%$'\n'}")
   assert_is 'moments and committed .dot files' "$moments" "$(pictures diagrams .dot)"
@@ -79,8 +79,10 @@ pictures() {
 @test "every committed .svg has the title and the words of the moment" {
   local picture caption
   for picture in $(pictures diagrams .svg); do
+    # After the name of a moment comes its caption, and of one between calls first who and what.
     caption=$(awk -v moment="${picture#*/}" '
-      $1 == "picture" && $2 == moment { sub(/^ *picture +[^ ]+ +/, ""); print }' "diagrams/${picture%/*}/scenario")
+      $2 == moment && sub(/^ *picture +[^ ]+ +/, "") { print }
+      $2 == moment && sub(/^ *at +[^ ]+ +[^ ]+ +[^ ]+ +/, "") { print }' "diagrams/${picture%/*}/scenario")
     assert_is "diagrams/$picture.svg: its title" "$caption" \
       "$(sed -n 's/.*<title id="picture-title">\(.*\)<\/title>.*/\1/p' "diagrams/$picture.svg")"
     run grep -cE '^(<desc id="picture-words">)?P is ' "diagrams/$picture.svg"
@@ -107,6 +109,35 @@ pictures() {
       [[ -e $picture ]] || assert_is "what chapters/$chapter/README.md shows" "$picture" 'no such file'
     done
   done
+}
+
+@test "a chapter shows at most six pictures of its own, and every moment between two calls" {
+  local chapter shown moments count
+  for chapter in diagrams/[0-9]*; do
+    chapter=${chapter#diagrams/}
+    shown=$(grep -oE "\.\./\.\./diagrams/$chapter/[^)\" ]+\.svg" "chapters/$chapter/README.md" |
+      sed 's|.*/||; s|\.svg$||' | sort -u)
+    count=$(grep -c . <<<"$shown" || true)
+    ((count <= 6)) || assert_is "pictures in chapters/$chapter/README.md" 'six at most' "$count"
+    moments=$(awk '$1 == "at" { print $2 }' "diagrams/$chapter/scenario" | sort)
+    assert_is "moments between two calls that chapters/$chapter/README.md does not show" '' \
+      "$(comm -23 <(printf '%s' "${moments:+$moments$'\n'}") <(printf '%s\n' "$shown"))"
+  done
+}
+
+@test "a picture at rest has the title of its chapter above it, one between two calls the call" {
+  headings() { # NN-slug/MOMENT: the two lines above the picture
+    sed -n 's/.*<text[^>]*>\(.*\)<\/text>.*/\1/p' "diagrams/$1.svg" | head -n 2 |
+      sed 's/&#45;/-/g; s/ *&#160;/ /g'
+  }
+  local headings
+  headings=$(headings 03-naive-fork/second-client)
+  assert_is 'at rest' $'The second child has inherited connection A too: 3 references\n03-naive-fork: a child for every client; nobody closes, nobody waits' "$headings"
+  # The line is where it is in the source now, not where it was.
+  local line
+  line=$(grep -n 'pid_t pid = fork();' chapters/03-naive-fork/server.c | cut -d: -f1)
+  headings=$(headings 03-naive-fork/just-forked | tail -n 1 | tr -s ' ' | sed 's/^step [0-9]* //')
+  assert_is 'between two calls' "P: fork() = C1 server.c:$line pid_t pid = fork();" "$headings"
 }
 
 # ---- the facts of the lab, in the records themselves ----
@@ -166,4 +197,72 @@ moment() {
   json_is '08: zombies while it is stopped' 3 '[.processes[] | select(.state == "zombie")] | length'
   JSON=$(tail -n 1 <<<"$RECORDS")
   json_is '08: zombies when it has handled the signal' 0 '[.processes[] | select(.state == "zombie")] | length'
+}
+
+# ---- and between the calls, in the trace ----
+
+# trace_of NUMBER: sets RECORDS to the steps of the chapter's scenario.
+trace_of() {
+  local -
+  untraced
+  chapter "$1"
+  RECORDS=$BATS_TEST_TMPDIR/trace
+  scope trace -s "diagrams/$CHAPTER/scenario" -o "$RECORDS" -- "$FORKLAB_BUILD/traced/$CHAPTER/server" 9000
+  assert_is "$CHAPTER: exit status" 0 "$status"
+  RECORDS=$(<"$RECORDS")
+}
+
+@test "04: after fork 2 and 2 again, then each close takes one reference" {
+  local refs='[.objects[] | [.kind, .refs]]'
+  trace_of 04
+  moment just-forked
+  json_is 'references after fork' '[["listening",2],["connection",2]]' "$refs"
+  json_is 'descriptors' '[["P",[3,4]],["C1",[3,4]]]' \
+    '[.processes[] | [.name, [.descriptors[] | select(.fd > 2).fd]]]'
+  moment parent-closed
+  json_is 'references after the close of the parent' '[["listening",2],["connection",1]]' "$refs"
+  moment child-closed
+  json_is 'references after the close of the child' '[["listening",1],["connection",1]]' "$refs"
+}
+
+@test "05: the child has ended, the parent has not reaped it, and B waits" {
+  trace_of 05
+  moment child-zombie
+  json_is 'P and C1' '["blocked","waitpid(-1)","zombie"]' '[.processes[0].state, .processes[0].doing, .processes[1].state]'
+  json_is 'the connection of B' '[0,true]' '.objects[] | select(.client == "B") | [.refs, .waiting]'
+}
+
+@test "06: once P has come round its loop, it reaps one child after the other" {
+  trace_of 06
+  moment first-reaped
+  json_is 'the children' '["reaped","zombie"]' '[.processes[1,2].state]'
+}
+
+@test "07: SIGCHLD interrupts accept; for three children one is pending, and one is reaped" {
+  trace_of 07
+  moment handler
+  json_is 'what happens' '["signal","P","SIGCHLD","handled"]' '[.kind, .who, .call, .result]'
+  json_is 'C1' '"zombie"' '.processes[1].state'
+  moment interrupted
+  json_is 'what happens' '["P","accept(3)","-1 EINTR"]' '[.who, .call, .result]'
+  json_is 'C1' '"reaped"' '.processes[1].state'
+  moment ended-together
+  json_is 'pending at P' '["stopped",["SIGCHLD"]]' '.processes[0] | [.state, .pending]'
+  json_is 'the children' '["zombie","zombie","zombie"]' '[.processes[2,3,4].state]'
+  moment handler-reaps
+  json_is 'in the handler' 'true' '[.chain[].function] | index("on_sigchld") != null'
+  json_is 'the children' '["reaped","zombie","zombie"]' '[.processes[2,3,4].state]'
+}
+
+@test "08: the same handler call goes on: the second waitpid, and the last one finds nobody" {
+  trace_of 08
+  moment second-waitpid
+  json_is 'in the handler' 'true' '[.chain[].function] | index("on_sigchld") != null'
+  json_is 'the children' '["reaped","reaped","zombie"]' '[.processes[2,3,4].state]'
+  moment no-more
+  json_is 'waitpid' '"-1 ECHILD"' '.result'
+  json_is 'the children' '["reaped","reaped","reaped"]' '[.processes[2,3,4].state]'
+  json_is 'SIGCHLDs that were handled between the stop and this' 1 \
+    "[$(jq -c 'select(.moment == "ended-together" or .moment == "no-more").step' <<<"$RECORDS" | paste -sd,)] as [\$from, \$to]
+      | $(jq -sc '[.[] | select(.kind == "signal" and .call == "SIGCHLD").step]' <<<"$RECORDS") | map(select(. > \$from and . < \$to)) | length"
 }

@@ -105,6 +105,17 @@ anchors() {
   done
 }
 
+@test "the text of every chapter with a server says how to step through it, behind how to run it" {
+  local text number run
+  for text in chapters/[0-9]*/README.md; do
+    [[ -e ${text%README.md}server.c ]] || continue
+    number=${text#chapters/}
+    number=${number%%-*}
+    run=$(sed -n '/^## Run/,/^## Investigate/p' "$text" | grep -oE '`make trace-[0-9]+`' || true)
+    assert_is "$text, its section Run: the command" "\`make trace-$number\`" "$run"
+  done
+}
+
 @test "every path that a text names exists" {
   # In backticks or code lines: what has a slash and begins with a folder of ours.
   local text word missing='' count=0
