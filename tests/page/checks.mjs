@@ -236,19 +236,18 @@ export async function accessible(t) {
     for (const width of [1280, 375]) {
       /* No transitions: colours half-way between two are no colours of ours. */
       const { page } = await t.open({ colorScheme, width, reducedMotion: "reduce" });
-      const count = await last(page);
       await page.evaluate(t.axe);
-      for (const number of [1, 6, 13, count]) {
+      /* One with a caption and two processes, one in a handler; of another trace any two. */
+      for (const number of [6, 13]) {
         await page.evaluate((n) => { location.hash = "#step=" + n; }, number);
         await page.waitForFunction((n) => document.querySelector("#number").textContent === String(n), number);
-        const { violations } = await page.evaluate(() => window.axe.run());
+        const { violations, passes } = await page.evaluate(() => window.axe.run());
         for (const violation of violations)
           for (const node of violation.nodes)
             t.is(`${colorScheme}, ${width} px, step ${number}`, "no violation",
               `${violation.id}: ${node.target.join(" ")}: ${node.failureSummary}`);
+        t.is(`${colorScheme}, ${width} px: colours are looked at`, true, passes.some((rule) => rule.id === "color-contrast"));
       }
-      const { passes } = await page.evaluate(() => window.axe.run());
-      t.is(`${colorScheme}, ${width} px: colours are looked at`, true, passes.some((rule) => rule.id === "color-contrast"));
     }
 }
 
