@@ -99,10 +99,18 @@ plain_word() {
   printf '%s' "$word"
 }
 
-# understood GIVEN CHOOSE: the word of CHOOSE that was meant: a beginning of it is enough.
+# understood GIVEN CHOOSE: the word of CHOOSE that was meant: a beginning of it is enough. Where
+# there is nothing to choose from a number may be a word: None. is 0, and Two is 2.
 understood() {
-  local given choice found=''
+  local given choice found='' i
+  local numbers=(none one two three four five six seven eight nine ten eleven twelve)
   given=$(plain_word "$1")
+  if [[ -z $2 ]]; then
+    given=${given%.}
+    for i in "${!numbers[@]}"; do
+      [[ $given != "${numbers[i]}" ]] || given=$i
+    done
+  fi
   for choice in $2; do
     choice=$(plain_word "$choice")
     if [[ -n $given && ($choice == "$given"* || $given == "$choice"*) ]]; then

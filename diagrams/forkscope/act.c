@@ -50,7 +50,10 @@ bool act_interrupted(const struct task *task)
 
 /* ---- calls ---- */
 
-/* Put the name of the handler into the text of sigaction, and remember where handlers return to. */
+/*
+ * Put the name of the handler into the text of sigaction, remember where handlers return to, and
+ * whether it is as it was: posix_spawn() sets each signal that is at its default once more.
+ */
 static void name_handler(struct task *task)
 {
     struct {
@@ -58,12 +61,19 @@ static void name_handler(struct task *task)
         uint64_t flags;
         uint64_t restorer;
     } action;
+    struct proc_signals set;
     char name[48], whole[256];
     char *mark = strchr(task->call.text, '%');
 
+    task->changes_nothing = task->call.args[1] == 0;
     if (task->call.args[1] == 0 ||
         !event_read(task->tid, task->call.args[1], &action, sizeof action))
         return;
+    if (action.handler <= 1 && proc_signals(task->tid, &set) == 0) {
+        uint64_t bit = UINT64_C(1) << (task->call.args[0] - 1) % 64;
+        task->changes_nothing =
+            !(set.caught & bit) && !(set.ignored & bit) == (action.handler == 0);
+    }
     if (action.handler > 1 && action.restorer != 0)
         task->image->restorer = action.restorer;
     if (mark == NULL)
@@ -80,7 +90,7 @@ static int on_entry(struct tracer *t, struct task *task, const struct event *e)
     if (task->in_call && task->call.number == e->number)
         return 0;
     task->in_call = true;
-    task->told = false;
+    task->told = task->changes_nothing = false;
     call_enter(task->tid, e, tracer_name, t, &task->call);
     task->deadline = task->call.timeout > 0 ? t->now + task->call.timeout : -1;
     if (e->number == SYS_rt_sigaction)
@@ -130,7 +140,7 @@ static bool shown(const struct tracer *t, const struct task *task, int64_t resul
         /* Output is told with the next step; but a handler that prints is a step of its own. */
         return o != NULL && (!plain || task->handler_count > 0);
     case CALL_FILE:
-        return task->image->has_lines || (o != NULL && !plain);
+        return !task->changes_nothing && (task->image->has_lines || (o != NULL && !plain));
     case CALL_SHOWN:
         return true;
     }
@@ -156,8 +166,9 @@ static bool own_affair(struct tracer *t, const struct task *task, int64_t result
                     task->at.frames[0].function);
         return true;
     }
-    return task->call.number == SYS_rt_sigaction && task->at.count > 0 &&
-           strstr(task->at.frames[0].function, "signal") == NULL; /* bsd_signal, ssignal */
+    return task->call.number == SYS_rt_sigaction &&
+           (task->at.count == 0 ||
+            strstr(task->at.frames[0].function, "signal") == NULL); /* bsd_signal, ssignal */
 }
 
 /* Timers of the process that end a wait. */
@@ -202,8 +213,11 @@ static int on_exit_of_call(struct tracer *t, struct task *task, const struct eve
     if (!task->in_call || (e->result <= -512 && e->result >= -516))
         return 0;
     task->in_call = false;
-    watch_timers(t, task, e->result);
-    if (call_found_nothing(&task->call, e->result)) {
+    /* A thread that was held is asked for its futex anew when it was woken: a 0 for anyone else. */
+    int64_t result =
+        task->call.number == SYS_futex && task->told && e->result == -EAGAIN ? 0 : e->result;
+    watch_timers(t, task, result);
+    if (call_found_nothing(&task->call, result)) {
         task->polls++;
         if (strcmp(task->nothing, task->call.text) == 0)
             return 0;
@@ -215,16 +229,12 @@ static int on_exit_of_call(struct tracer *t, struct task *task, const struct eve
     tracer_stir(t);
     if (task->call.number == SYS_sched_yield)
         task->polls++;
-    if (!shown(t, task, e->result))
+    if (!shown(t, task, result))
         return 0;
     act_stand(t, task);
-    if (own_affair(t, task, e->result))
+    if (own_affair(t, task, result))
         return 0;
-    if (act_told(t, task, e->result, err) == -1)
-        return -1;
-    if (task->call.creates && e->result > 0 && t->options->order == ORDER_CHILD_FIRST)
-        t->next = tracer_task(t, (pid_t)e->result);
-    return 0;
+    return act_told(t, task, result, err);
 }
 
 int act_blocked(struct tracer *t, struct task *task, struct error *err)
@@ -236,196 +246,6 @@ int act_blocked(struct tracer *t, struct task *task, struct error *err)
     return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "", NULL, err);
 }
 
-/* ---- processes ---- */
-
-static int on_fork(struct tracer *t, struct task *task, const struct event *e, struct error *err)
-{
-    struct proc_signals ids;
-    struct event first = event_of(e->child, true);
-
-    /* It stops at once, before its first instruction; unless it was killed that early. */
-    if (first.kind == EVENT_GONE)
-        return 0;
-    pid_t pid = proc_signals(e->child, &ids) == 0 ? ids.group : e->child;
-    bool thread = pid == task->pid;
-    struct task *child =
-        tracer_add(t, e->child, pid, thread ? task->name : history_born(t->history, e->child));
-    if (first.kind != EVENT_TRAP)
-        child->pending = first;
-    child->born = thread;
-    child->image = task->image;
-    child->image->users++;
-    child->call = task->call;
-    for (size_t i = 0; i < task->handler_count; i++) {
-        child->handlers = grown(child->handlers, i, sizeof *child->handlers);
-        child->handlers[child->handler_count++] = task->handlers[i];
-    }
-    stand(child, &t->trace, task->call.name);
-    if (e->kind != EVENT_VFORK)
-        return 0;
-    task->vfork_child = e->child;
-    task->state = TASK_VFORK;
-    task->told = true;
-    act_stand(t, task);
-    return look_step(t, STEP_BLOCK, task->name, task, task->call.text, "",
-                     "it waits until its child has executed another program or ended", err);
-}
-
-/* Whoever waited in vfork for this child goes on. */
-static void release_vfork(struct tracer *t, pid_t child)
-{
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i]->state == TASK_VFORK && t->tasks[i]->vfork_child == child) {
-            t->tasks[i]->state = TASK_HELD;
-            t->tasks[i]->idle = false;
-        }
-}
-
-int act_born(struct tracer *t, struct task *task, struct error *err)
-{
-    char call[sizeof task->call.text];
-
-    task->born = true;
-    snprintf(call, sizeof call, "%s", task->call.text);
-    return look_step(t, STEP_BORN, task->name, task, call, "0", NULL, err);
-}
-
-static int on_exec(struct tracer *t, struct task *task, const struct event *e, struct error *err)
-{
-    /* All other threads are gone, and the one that did it has the process id now. */
-    if (e->former != task->tid) {
-        struct task *former = tracer_task(t, e->former);
-        if (former != NULL) {
-            task->call = former->call;
-            former->state = TASK_ENDED;
-            former->reaped = true;
-        }
-    }
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i]->pid == task->pid && t->tasks[i] != task)
-            t->tasks[i]->state = TASK_ENDED;
-    task->state = TASK_HELD;
-    task->in_call = false;
-    task->handler_count = 0;
-    release_vfork(t, task->tid);
-    tracer_stir(t);
-    if (look_step(t, STEP_CALL, task->name, task, task->call.text, "0", NULL, err) == -1)
-        return -1;
-    struct image *old = task->image;
-    task->image = image_open(t, task->pid, err);
-    if (task->image == NULL) {
-        task->image = old;
-        return -1;
-    }
-    image_release(old);
-    free(task->at.frames);
-    task->at = (struct chain){0};
-    if (image_enter(t, task, err) == -1)
-        return -1;
-    if (!task->image->has_lines)
-        tracer_note(t, "%s has no debug information: its calls are shown without lines",
-                    task->image->name);
-    return 0;
-}
-
-/* ---- the end ---- */
-
-/* Let all threads of a process end, its first one last. Returns its status. */
-static int end_threads(struct tracer *t, pid_t pid)
-{
-    struct event e = {0};
-
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i]->pid == pid && !t->tasks[i]->reaped)
-            event_resume(t->tasks[i]->tid, RESUME_FREE, 0);
-    for (size_t i = 0; i < t->task_count; i++) {
-        struct task *task = t->tasks[i];
-        if (task->pid != pid || task->reaped || task->tid == pid)
-            continue;
-        while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
-            event_resume(task->tid, RESUME_FREE, 0);
-        (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
-        task->state = TASK_ENDED;
-        task->reaped = true;
-    }
-    while ((e = event_of(pid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
-        event_resume(pid, RESUME_FREE, 0);
-    return e.kind == EVENT_ENDED ? e.status : 0;
-}
-
-/* Has the process other threads that go on? */
-static bool others_live(const struct tracer *t, const struct task *task)
-{
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i] != task && t->tasks[i]->pid == task->pid &&
-            t->tasks[i]->state != TASK_ENDED)
-            return true;
-    return false;
-}
-
-static int on_end(struct tracer *t, struct task *task, int status, struct error *err)
-{
-    struct task *first = tracer_task(t, task->pid);
-    struct proc_stat stat = {0};
-    const char *note = NULL;
-    char call[128], name[32];
-
-    if (first == NULL)
-        first = task;
-    if (WIFSIGNALED(status))
-        snprintf(first->how, sizeof first->how, "signal %d", WTERMSIG(status));
-    else
-        snprintf(first->how, sizeof first->how, "exit %d", WEXITSTATUS(status));
-    snprintf(call, sizeof call, "%s", task->ending);
-    if (WIFSIGNALED(status)) {
-        call_signal_name(WTERMSIG(status), name, sizeof name);
-        snprintf(call, sizeof call, "%s", name);
-        if (WTERMSIG(status) == SIGKILL)
-            task->at.count = 0;
-    }
-    history_exit(t->history, task->pid, first->how);
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i]->pid == task->pid)
-            t->tasks[i]->state = TASK_ENDED;
-    release_vfork(t, task->pid);
-    tracer_stir(t);
-    (void)proc_stat(task->pid, &stat);
-    bool ours = tracer_process(t, stat.parent) == NULL;
-    /*
-     * The parent is told only when its tracer has waited. Its own zombie then stays until it
-     * waits too, unless it ignores SIGCHLD. Where there is no parent but us, look first.
-     */
-    if (!ours)
-        (void)waitpid(task->pid, NULL, __WALL);
-    if (!ours && proc_stat(task->pid, &stat) == -1)
-        note = "its parent ignores SIGCHLD: the kernel keeps no zombie";
-    int result = look_step(t, STEP_EXIT, task->name, task, call, "", note, err);
-    if (ours)
-        (void)waitpid(task->pid, NULL, __WALL);
-    first->reaped = true;
-    return result;
-}
-
-static int on_ending(struct tracer *t, struct task *task, struct error *err)
-{
-    struct event e;
-
-    if (task->in_call && task->call.number == SYS_exit && others_live(t, task)) {
-        /* Only this thread ends. Of the first one a zombie stays until all have. */
-        event_resume(task->tid, RESUME_FREE, 0);
-        task->state = TASK_ENDED;
-        tracer_stir(t);
-        if (task->tid == task->pid)
-            return 0;
-        while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
-            event_resume(task->tid, RESUME_FREE, 0);
-        (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
-        task->reaped = true;
-        return 0;
-    }
-    return on_end(t, task, end_threads(t, task->pid), err);
-}
-
 int act(struct tracer *t, struct task *task, const struct event *e, struct error *err)
 {
     switch (e->kind) {
@@ -435,13 +255,13 @@ int act(struct tracer *t, struct task *task, const struct event *e, struct error
         return on_exit_of_call(t, task, e, err);
     case EVENT_FORK:
     case EVENT_VFORK:
-        return on_fork(t, task, e, err);
+        return act_fork(t, task, e, err);
     case EVENT_EXEC:
-        return on_exec(t, task, e, err);
+        return act_exec(t, task, e, err);
     case EVENT_ENDING:
-        return on_ending(t, task, err);
+        return act_ending(t, task, err);
     case EVENT_ENDED:
-        return on_end(t, task, e->status, err);
+        return act_end(t, task, e->status, err);
     case EVENT_SIGNAL:
         return act_signal(t, task, e, err);
     case EVENT_STOPPED:

@@ -17,7 +17,7 @@ struct look {
 static const struct look open_look = {"white", "#777777", NULL};
 static const struct look new_look = {"#A8E6A8", "#1A7F37", NULL};
 static const struct look shut_look = {"#FFD6D6", "#B3261E", "#B3261E"};
-static const struct look past_look = {NULL, NULL, "#666666"};
+static const struct look past_look = {NULL, NULL, "#555555"};
 static const struct look empty_look = {NULL, NULL, NULL};
 
 /* One line across a process box. */

@@ -2,6 +2,7 @@
 #include "arguments.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -201,6 +202,25 @@ void call_enter(pid_t tid, const struct event *entry, call_namer *namer, void *d
     text_copy(call->text, sizeof call->text, whole);
 }
 
+/* waitid(2) returns 0, and says in *args[2] for whom; nobody, with WNOHANG. */
+static void waited_text(pid_t tid, const struct call *call, call_namer *namer, void *data,
+                        char *text, size_t size)
+{
+    siginfo_t info;
+    char name[40];
+
+    snprintf(text, size, "0");
+    if (call->args[2] == 0 || !event_read(tid, call->args[2], &info, sizeof info) ||
+        info.si_pid == 0)
+        return;
+    argument_process(info.si_pid, namer, data, name, sizeof name);
+    snprintf(text, size, "%s%s", name,
+             info.si_code == CLD_STOPPED     ? ", stopped"
+             : info.si_code == CLD_CONTINUED ? ", continued"
+             : call->args[3] & WNOWAIT       ? ", not reaped"
+                                             : "");
+}
+
 /* "C1", and for a wait also that the child is only stopped. */
 static void child_text(pid_t tid, const struct call *call, int64_t result, call_namer *namer,
                        void *data, char *text, size_t size)
@@ -208,6 +228,10 @@ static void child_text(pid_t tid, const struct call *call, int64_t result, call_
     int status = 0;
     char name[40];
 
+    if (call->number == SYS_waitid) {
+        waited_text(tid, call, namer, data, text, size);
+        return;
+    }
     argument_process(result, namer, data, name, sizeof name);
     if (call->number == SYS_wait4 && call->args[1] != 0)
         (void)event_read(tid, call->args[1], &status, sizeof status);
@@ -232,8 +256,9 @@ void call_result(pid_t tid, const struct call *call, int64_t result, call_namer 
         snprintf(text, size, "%d, %d", pair[0], pair[1]);
     } else if (strcmp(call->name, "pthread_create") == 0) {
         snprintf(text, size, "0");
-    } else if (result > 0 &&
-               (call->creates || call->number == SYS_wait4 || call->number == SYS_setsid)) {
+    } else if (call->number == SYS_waitid ||
+               (result > 0 &&
+                (call->creates || call->number == SYS_wait4 || call->number == SYS_setsid))) {
         child_text(tid, call, result, namer, data, text, size);
     } else {
         snprintf(text, size, "%lld", (long long)result);

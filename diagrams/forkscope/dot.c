@@ -66,11 +66,11 @@ static void put_refs(FILE *out, const struct picture *pic, const struct object *
 {
     int change = dot_before(pic) != NULL ? changes_refs(dot_before(pic), o) : 0;
 
-    fprintf(out, "<BR/><FONT POINT-SIZE=\"15\" COLOR=\"%s\"><B>refs = %u</B></FONT>", line,
-            o->refs);
+    fprintf(out, "</TD></TR><TR><TD><FONT POINT-SIZE=\"15\" COLOR=\"%s\"><B>refs = %u</B></FONT>",
+            line, o->refs);
     if (change != 0)
         fprintf(out, "<FONT POINT-SIZE=\"12\" COLOR=\"%s\"><B>  (%s%d)</B></FONT>",
-                change > 0 ? "#1A7F37" : "#B3261E", change > 0 ? "+" : "−", abs(change));
+                change > 0 ? "#146B2E" : "#B3261E", change > 0 ? "+" : "−", abs(change));
 }
 
 /* s: where it is, `now` or, when the kernel has let go of it in this step, the step before. */
@@ -90,7 +90,9 @@ static void put_object(FILE *out, const struct picture *pic, const struct snapsh
     paint_position(out, BAND_LEFT, BAND_WIDTH, place->top, place->height);
     fprintf(out,
             " shape=box style=\"rounded,filled%s\" fixedsize=true width=%.4f height=%.4f"
-            " fillcolor=\"%s\" color=\"%s\" penwidth=1.5 label=<",
+            " fillcolor=\"%s\" color=\"%s\" penwidth=1.5\n"
+            "    label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"0\" "
+            "CELLSPACING=\"3\"><TR><TD>",
             o->waiting ? ",dashed"
             : gone     ? ",dotted"
                        : "",
@@ -101,14 +103,15 @@ static void put_object(FILE *out, const struct picture *pic, const struct snapsh
     xml_escape(out, label);
     fprintf(out, "%s</B></FONT>", struck ? "</S>" : "");
     if (gone)
-        fputs("<BR/><FONT POINT-SIZE=\"11\" COLOR=\"#666666\">closed</FONT>", out);
+        fputs("</TD></TR><TR><TD><FONT POINT-SIZE=\"11\" COLOR=\"#666666\">closed</FONT>", out);
     else
         put_refs(out, pic, o, line);
     if (!gone && o->tcp != 0)
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"10\">%s</FONT>", tcp_name(o->tcp));
+        fprintf(out, "</TD></TR><TR><TD><FONT POINT-SIZE=\"10\">%s</FONT>", tcp_name(o->tcp));
     if (detail[0] != '\0' && !gone)
-        fprintf(out, "<BR/><FONT POINT-SIZE=\"10\" COLOR=\"#7A4A00\">%s</FONT>", detail);
-    fputs(">]\n", out);
+        fprintf(out, "</TD></TR><TR><TD><FONT POINT-SIZE=\"10\" COLOR=\"#7A4A00\">%s</FONT>",
+                detail);
+    fputs("</TD></TR></TABLE>>]\n", out);
 }
 
 static void put_client(FILE *out, const struct picture *pic, const struct client *c)

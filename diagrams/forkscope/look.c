@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_OUTPUT = 65536 };
+enum { MOST_OUTPUT = 1 << 20 };
 
 bool look_drain(struct tracer *t)
 {
@@ -31,7 +31,7 @@ bool look_drain(struct tracer *t)
             t->printed[t->printed_size++] = text[i];
         }
         if (t->printed_size == MOST_OUTPUT)
-            tracer_note(t, "the program printed more in one step than the 64 KiB that are shown");
+            tracer_note(t, "the program printed more in one step than the 1 MiB that is shown");
     }
     return any;
 }

@@ -25,7 +25,7 @@ struct paint paint_process(enum process_state state)
 
 const char *paint_object(const char *name)
 {
-    static const char *const colours[] = {"#0B5CAD", "#B3261E", "#1A7F37",
+    static const char *const colours[] = {"#0B5CAD", "#B3261E", "#146B2E",
                                           "#7A3FC0", "#8A5A00", "#00707A"};
     long number = strtol(name + 1, NULL, 10);
 

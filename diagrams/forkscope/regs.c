@@ -1,5 +1,6 @@
 /* regs.c - registers by ptrace(2), for x86-64 and aarch64. */
 #include "regs.h"
+#include "events.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -83,6 +84,31 @@ int regs_pop_return(pid_t tid, struct regs *regs)
     return 0;
 }
 
+uint64_t regs_called(pid_t tid, uint64_t back)
+{
+    unsigned char code[5], stub[16];
+    int32_t far;
+    uint64_t slot, to;
+    size_t at = 0;
+
+    if (!event_read(tid, back - sizeof code, code, sizeof code) || code[0] != 0xe8)
+        return 0; /* not `call` with a distance: through a register, say */
+    memcpy(&far, code + 1, sizeof far);
+    uint64_t target = back + (uint64_t)(int64_t)far;
+    if (!event_read(tid, target, stub, sizeof stub))
+        return 0;
+    if (memcmp(stub, "\xf3\x0f\x1e\xfa", 4) == 0)
+        at = 4; /* endbr64 */
+    if (stub[at] == 0xf2)
+        at++; /* bnd */
+    if (stub[at] != 0xff || stub[at + 1] != 0x25)
+        return target;
+    /* jmp *far(%rip): a stub of the procedure linkage table; its slot has the function. */
+    memcpy(&far, stub + at + 2, sizeof far);
+    slot = target + at + 6 + (uint64_t)(int64_t)far;
+    return event_read(tid, slot, &to, sizeof to) ? to : 0;
+}
+
 unsigned regs_dwarf(const struct regs *regs, uint64_t *words, bool *pc_apart)
 {
     const struct user_regs_struct *u = &regs->user;
@@ -162,6 +188,28 @@ int regs_pop_return(pid_t tid, struct regs *regs)
     (void)tid;
     regs->user.pc = regs->user.regs[30];
     return 0;
+}
+
+uint64_t regs_called(pid_t tid, uint64_t back)
+{
+    uint32_t code, stub[2];
+    uint64_t to;
+
+    if (!event_read(tid, back - sizeof code, &code, sizeof code) || code >> 26 != 0x25)
+        return 0; /* not `bl` with a distance: through a register, say */
+    /* 26 bits, signed, in words of 4 bytes. */
+    uint64_t far = (uint64_t)(code & 0x3ffffff) << 2;
+    uint64_t target = back - sizeof code + ((far ^ UINT64_C(0x8000000)) - UINT64_C(0x8000000));
+    if (!event_read(tid, target, stub, sizeof stub))
+        return 0;
+    if ((stub[0] & 0x9f00001f) != 0x90000010 || (stub[1] & 0xffc003ff) != 0xf9400211)
+        return target;
+    /* adrp x16, page; ldr x17, [x16, at]: a stub of the procedure linkage table. */
+    uint64_t pages = (uint64_t)(stub[0] >> 5 & 0x7ffff) << 2 | (stub[0] >> 29 & 3);
+    uint64_t page =
+        (target & ~UINT64_C(0xfff)) + (((pages ^ UINT64_C(0x100000)) - UINT64_C(0x100000)) << 12);
+    uint64_t slot = page + (uint64_t)(stub[1] >> 10 & 0xfff) * sizeof to;
+    return event_read(tid, slot, &to, sizeof to) ? to : 0;
 }
 
 unsigned regs_dwarf(const struct regs *regs, uint64_t *words, bool *pc_apart)

@@ -40,6 +40,12 @@ int regs_call_again(pid_t tid, struct regs *regs, long number, uint64_t first_ar
  */
 int regs_call_function(pid_t tid, struct regs *regs, uint64_t function, uint64_t back);
 
+/*
+ * The function that was called by the instruction before `back`, a return address; through a stub
+ * of the procedure linkage table too. 0 when the instruction does not say, or cannot be read.
+ */
+uint64_t regs_called(pid_t tid, uint64_t back);
+
 /* Undo a return address just pushed, as a caller's view: for code without unwind information. */
 int regs_pop_return(pid_t tid, struct regs *regs);
 

@@ -339,6 +339,11 @@ static bool own_source(struct source *source, const struct trace *trace, uint64_
             break;
         }
     free(scopes);
+    /* In a function that was inlined, that one's scopes are given. */
+    if (frame->function[0] == '\0') {
+        const char *symbol = dwfl_module_addrname(source->program, pc);
+        plain_function(symbol != NULL ? symbol : "?", frame->function, sizeof frame->function);
+    }
     return true;
 }
 

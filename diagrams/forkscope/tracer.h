@@ -8,6 +8,7 @@
  *   trace.c     begins, goes on until nothing can happen any more, ends
  *   schedule.c  who runs next; run until it waits
  *   act.c       what an event of a thread means: steps
+ *   family.c    the same, for fork, exec and the end
  *   signals.c   the same, for signals and their handlers
  *   look.c      the snapshot of a step, and writing it
  *   play.c      what the scenario does when everything is at rest
@@ -65,9 +66,10 @@ struct task {
     struct event pending; /* what it did that is not acted on yet; EVENT_NONE */
     int signal;           /* to be delivered when it is resumed */
     bool in_call;
-    bool told;         /* that it waits in this call has been a step */
-    int64_t result;    /* of a call that we interrupted: -EINTR, -ERESTARTSYS, ... */
-    char nothing[128]; /* the last call that found nothing, not to be told again */
+    bool told;            /* that it waits in this call has been a step */
+    bool changes_nothing; /* its call sets what is set already */
+    int64_t result;       /* of a call that we interrupted: -EINTR, -ERESTARTSYS, ... */
+    char nothing[128];    /* the last call that found nothing, not to be told again */
     struct call call;
     int64_t deadline; /* of the call, in the time of the trace; -1: none */
     int64_t alarm;    /* when a timer of its process goes off; -1: none */
@@ -151,14 +153,22 @@ int schedule_time(struct tracer *t, struct error *err);
 int act(struct tracer *t, struct task *task, const struct event *event, struct error *err);
 /* It waits now. */
 int act_blocked(struct tracer *t, struct task *task, struct error *err);
-/* It runs for the first time. */
-int act_born(struct tracer *t, struct task *task, struct error *err);
 /* Unwind: where does the thread stand? */
 void act_stand(struct tracer *t, struct task *task);
 /* Its call has returned this: a step. */
 int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err);
 /* Has a caught signal come that interrupts the call of a stopped thread? */
 bool act_interrupted(const struct task *task);
+
+/* ---- family.c: as act, for these kinds of event ---- */
+
+int act_fork(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+int act_exec(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+/* A thread is about to end: it has, or its whole process has, when this returns. */
+int act_ending(struct tracer *t, struct task *task, struct error *err);
+int act_end(struct tracer *t, struct task *task, int status, struct error *err);
+/* It runs for the first time. */
+int act_born(struct tracer *t, struct task *task, struct error *err);
 
 /* ---- signals.c: as act, for these kinds of event ---- */
 

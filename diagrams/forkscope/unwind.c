@@ -74,7 +74,6 @@ struct walk {
     struct chain *chain;
     size_t frames;
     size_t signals;
-    bool own;   /* a function of the program has been seen */
     bool exact; /* the next frame was interrupted: its address is of no call */
     bool done;
 };
@@ -83,6 +82,22 @@ static void add_frame(struct walk *w, const struct frame *frame)
 {
     w->chain->frames = grown(w->chain->frames, w->chain->count, sizeof *w->chain->frames);
     w->chain->frames[w->chain->count++] = *frame;
+}
+
+/*
+ * A frame of the program has called what stands before it in the chain. That may have no name, or
+ * another one: system() goes on in a function of libc's own. The call instruction tells.
+ */
+static void name_called(struct walk *w, uint64_t back, struct frame *library)
+{
+    uint64_t called = regs_called(thread.tid, back);
+    const struct frame *named;
+
+    if (called == 0)
+        return;
+    named = source_frame(w->source, w->stand->trace, called);
+    if (named->file == -1 && named->function[0] != '?')
+        *library = *named;
 }
 
 static int one_frame(Dwfl_Frame *state, void *data)
@@ -109,17 +124,19 @@ static int one_frame(Dwfl_Frame *state, void *data)
         return DWARF_CB_OK;
     }
     /* A return address may be the first of the next line: the call stands before it. */
-    if (w->frames > 1 && !w->exact)
+    bool returns = w->frames > 1 && !w->exact;
+    if (returns)
         at = source_frame(w->source, w->stand->trace, pc - 1);
     w->exact = false;
     struct frame *last = w->chain->count > 0 ? &w->chain->frames[w->chain->count - 1] : NULL;
+    if (returns && at->file != -1 && last != NULL && last->file == -1 && !last->signal)
+        name_called(w, pc, last);
     if (at->file == -1 && last != NULL && last->file == -1 && !last->signal)
         *last = at->function[0] != '?'
                     ? *at
                     : *last; /* of a run of library functions the outermost is the one called */
     else
         add_frame(w, at);
-    w->own = w->own || at->file != -1;
     w->done = at->file != -1 && strcmp(at->function, "main") == 0;
     return w->done ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
@@ -144,16 +161,45 @@ static void walk(struct walk *w)
 static bool is_call(const char *name, const char *call)
 {
     static const char *const same[][2] = {
-        {"signal", "sigaction"},    {"wait4", "waitpid"},  {"wait", "waitpid"}, {"_exit", "exit"},
-        {"sigaction", "sigaction"}, {"accept4", "accept"}, {"_Fork", "fork"},
+        {"signal", "sigaction"}, {"wait4", "waitpid"},       {"wait", "waitpid"},
+        {"_exit", "exit"},       {"sigaction", "sigaction"}, {"accept4", "accept"},
+        {"_Fork", "fork"},       {"pipe2", "pipe"},          {"dup3", "dup2"},
     };
 
-    if (strcmp(name, call) == 0)
+    size_t length = strlen(call);
+
+    if (strncmp(name, call, length) == 0 &&
+        (name[length] == '\0' || strcmp(name + length, "64") == 0)) /* open64 */
         return true;
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         if (strcmp(name, same[i][0]) == 0 && strcmp(call, same[i][1]) == 0)
             return true;
     return false;
+}
+
+static bool in_table(Dwarf_CFI *table, uint64_t pc)
+{
+    Dwarf_Frame *frame = NULL;
+
+    if (table == NULL || dwarf_cfi_addrframe(table, pc, &frame) != 0)
+        return false;
+    free(frame);
+    return true;
+}
+
+/* Is it told how to get from this address to its caller? If not, libdw would guess by rbp. */
+static bool has_unwind_information(struct source *source, uint64_t pc)
+{
+    Dwfl_Module *module = dwfl_addrmodule(source_dwfl(source), pc);
+    Dwarf_Addr bias = 0;
+
+    if (module == NULL)
+        return false;
+    Dwarf_CFI *table = dwfl_module_eh_cfi(module, &bias);
+    if (in_table(table, pc - bias))
+        return true;
+    table = dwfl_module_dwarf_cfi(module, &bias);
+    return in_table(table, pc - bias);
 }
 
 size_t unwind(struct source *source, const struct stand *stand, struct chain *chain)
@@ -164,13 +210,16 @@ size_t unwind(struct source *source, const struct stand *stand, struct chain *ch
     thread.tid = stand->tid;
     if (regs_get(stand->tid, &thread.regs) == -1)
         return 0;
+    /*
+     * libc's clone and clone3 have no unwind information at their system call, because the child
+     * has another stack there. They have pushed nothing: start at the caller.
+     */
+    struct regs popped = thread.regs;
+    if (!has_unwind_information(source, regs_pc(&thread.regs)) &&
+        regs_pop_return(stand->tid, &popped) == 0 &&
+        has_unwind_information(source, regs_pc(&popped) - 1))
+        thread.regs = popped;
     walk(&w);
-    /* libc's clone has no unwind information at its system call: start at its caller. */
-    if (w.frames <= 1 && !w.own && regs_pop_return(stand->tid, &thread.regs) == 0) {
-        w.frames = 0;
-        w.exact = false;
-        walk(&w);
-    }
     /* Below main, or a thread's first function, nothing belongs to the program. */
     while (chain->count > 0 && chain->frames[chain->count - 1].file == -1)
         chain->count--;

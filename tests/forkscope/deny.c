@@ -1,14 +1,16 @@
 /*
  * tests/forkscope/deny.c - run a program to which the kernel refuses some calls.
  *
- *   deny EPERM|ENOSYS PROGRAM [ARGUMENT...]
+ *   deny EPERM|ENOSYS|PTRACE PROGRAM [ARGUMENT...]
  *
  * kcmp(2) and pidfd_getfd(2) fail with that error, as under the seccomp filter of a
- * container, where other calls work as ever. seccomp(2), raw BPF.
+ * container, where other calls work as ever. PTRACE: instead ptrace(2) fails, with EPERM.
+ * seccomp(2), raw BPF.
  */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,15 +20,18 @@
 
 int main(int argc, char *argv[])
 {
-    if (argc < 3 || (strcmp(argv[1], "EPERM") != 0 && strcmp(argv[1], "ENOSYS") != 0)) {
-        fputs("usage: deny EPERM|ENOSYS PROGRAM [ARGUMENT...]\n", stderr);
+    bool no_ptrace = argc > 1 && strcmp(argv[1], "PTRACE") == 0;
+
+    if (argc < 3 ||
+        (!no_ptrace && strcmp(argv[1], "EPERM") != 0 && strcmp(argv[1], "ENOSYS") != 0)) {
+        fputs("usage: deny EPERM|ENOSYS|PTRACE PROGRAM [ARGUMENT...]\n", stderr);
         return 2;
     }
-    unsigned error = strcmp(argv[1], "EPERM") == 0 ? EPERM : ENOSYS;
+    unsigned error = strcmp(argv[1], "ENOSYS") == 0 ? ENOSYS : EPERM;
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kcmp, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_getfd, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, no_ptrace ? SYS_ptrace : SYS_kcmp, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, no_ptrace ? SYS_ptrace : SYS_pidfd_getfd, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };

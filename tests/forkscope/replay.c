@@ -248,7 +248,8 @@ static void call_done(struct process *p, const json_t *step, const char *call, c
         int child = find(result);
         if (child >= 0)
             processes[child].state = REAPED;
-        for (int i = 0; i < process_count && strcmp(name, "waitid") == 0; i++)
+        /* waitid that was not asked for whom. */
+        for (int i = 0; i < process_count && strcmp(name, "waitid") == 0 && strcmp(result, "0") == 0; i++)
             processes[i].may_be_reaped |=
                 &processes[processes[i].parent < 0 ? 0 : processes[i].parent] == p;
     }
@@ -269,7 +270,7 @@ static void move_on(const json_t *step)
     } else if (index >= 0 && strcmp(kind, "block") == 0 && strncmp(call, "vfork(", 6) == 0) {
         vfork_begun(who, step);
     } else if (strcmp(kind, "born") == 0) {
-        born(who, step, "");
+        born(who, step, call);
     } else if (index >= 0 && strcmp(kind, "call") == 0 && strncmp(result, "-1 E", 4) != 0) {
         call_done(&processes[index], step, call, result);
     } else if (index >= 0 && strcmp(kind, "exit") == 0) {

@@ -65,12 +65,22 @@ refuses() {
   refuses 'forkscope: play:1: *' -s play -o trace -- "$TRACED/zombie"
 }
 
-@test "a program that somebody traces already, or may not be traced" {
-  # A tracer cannot trace what it may not ptrace: here the whole call is refused.
-  run --separate-stderr bare timeout 60 env "$MARK" "$FORKSCOPE" trace -o outer -- "$FORKSCOPE" trace -o inner -- "$TRACED/forks"
-  # forkscope itself has debug information or not; whatever is said is one line and no crash.
-  ((status < 126)) || assert_is 'exit status' 'less than 126' "$status"
-  [[ $stderr != *$'\n'*$'\n'* ]] || assert_is 'lines on stderr' 'few' "$stderr"
+@test "a program that somebody traces already" {
+  # The outer one follows the inner one's forks: so the inner one's program is traced from its birth.
+  trace -- "$FORKSCOPE" trace -o inner -- "$TRACED/forks"
+  steps_are 'what the inner one said' '[steps | .output // ""] | join("") | rtrimstr("\n")' \
+    'forkscope: trace: not permitted: the system forbids tracing here, or another tracer (strace, gdb) holds this program already'
+  steps_are 'how it ended' '[steps | select(.kind == "exit" and .who == "P")][0].processes[] | select(.name == "P") | .doing' 'exit 1'
+  steps_are 'how its program ended' '[steps | select(.kind == "exit" and .who != "P")][-1] | .call' SIGKILL
+}
+
+@test "where tracing is forbidden" {
+  run --separate-stderr bare timeout 60 "$TRACED/deny" PTRACE env "$MARK" "$FORKSCOPE" trace -- "$TRACED/forks"
+  assert_is 'exit status' 1 "$status"
+  assert_is 'stdout' '' "$output"
+  assert_is 'stderr' \
+    'forkscope: trace: not permitted: the system forbids tracing here, or another tracer (strace, gdb) holds this program already' \
+    "$stderr"
 }
 
 @test "a full disk" {

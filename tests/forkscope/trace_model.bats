@@ -71,8 +71,11 @@ sockets_of_step() {
 @test "ss and lsof see the same descriptors as the steps, whenever forkscope is stopped" {
   # In the network of the test, so that ss and lsof see it.
   local port=9000 server tree index sample=0 number found
-  tell 'connect A' 'send A x' 'receive A x' 'connect B' 'send B y' 'receive B y' 'half-close A' 'connect C' \
-    'send C z' 'receive C z' 'close C'
+  local name lines=()
+  for name in A B C D E F; do
+    lines+=("connect $name" "send $name x" "receive $name x" "half-close $name")
+  done
+  tell "${lines[@]}" 'close C' 'close E'
   chapter 03
   start 'forkscope trace' env "$MARK" "$FORKSCOPE" trace --shared-network -s play -o trace -- \
     "$SERVERS/$CHAPTER/server" "$port"
@@ -92,9 +95,10 @@ sockets_of_step() {
       sample=$((sample + 1))
     fi
     resume "$PID"
-    breathe
   done
   wait_for_end "$PID"
+  # Its findings, which are not this test's affair.
+  allow_errors "$PID" "$(<"$ERRORS")"
   assert_is 'exit status of the trace' 0 "$STATUS"
   # The step after the last one written may have been measured already, and its successor begun.
   for ((index = 0; index < sample; index++)); do

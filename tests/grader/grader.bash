@@ -34,10 +34,12 @@ grade() {
     --json "$RESULT.d/json" --keep "$RESULT.d" "$@" "$number" "$file"
 }
 
-# grade_as_both NUMBER FILE: grade FILE as root and as nobody, at the same time.
-grade_as_both() {
-  local user
-  for user in root nobody; do
+# grade_as USERS NUMBER FILE: grade FILE as each of USERS (words), at the same time.
+grade_as() {
+  local user users
+  read -ra users <<<"$1"
+  shift
+  for user in "${users[@]}"; do
     (
       grade "$user" "$@"
       printf '%s\n%s\n' "$status" "$output" >"$RESULT.d/said"
@@ -46,7 +48,7 @@ grade_as_both() {
   wait
 }
 
-# result_of USER NUMBER FILE: sets RESULT, status and output to what grade_as_both has found.
+# result_of USER NUMBER FILE: sets RESULT, status and output to what grade_as has found.
 result_of() {
   RESULT=$BATS_TEST_TMPDIR/result.$1.$2.${3##*/}
   {

