@@ -42,8 +42,8 @@ struct place {
     int *fds;      /* ascending: every descriptor it has in any record, but the standard ones */
     size_t *first; /* beside fds: the first record in which each was open */
     size_t fd_count;
-    bool file;     /* an object that is a file: when it has ended, its place is free */
-    bool signals;  /* a process that in some record has a signal pending, or stands in a handler */
+    bool file;    /* an object that is a file: when it has ended, its place is free */
+    bool signals; /* a process that in some record has a signal pending, or stands in a handler */
     int top;
     int height;
     /* Indexes of records. Where very many things occur, one that comes later stands where one
