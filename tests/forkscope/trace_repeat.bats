@@ -49,7 +49,7 @@ same_again() {
 @test "each chapter's trace is the same in every run" {
   local number
   for number in 01 02 03 04 05 06 07 08 09; do
-    same_again "${TRACE_RUNS:-$((20 * REPEAT))}" "$number"
+    same_again "${TRACE_RUNS:-$((5 * REPEAT))}" "$number"
   done
 }
 
@@ -60,7 +60,7 @@ same_again() {
   done
   busy 4
   for number in 01 02 03 04 05 06 07 08 09; do
-    same_again "${TRACE_RUNS:-$((20 * REPEAT))}" "$number"
+    same_again "${TRACE_RUNS:-$((2 * REPEAT))}" "$number"
   done
 }
 
