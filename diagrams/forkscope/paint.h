@@ -12,6 +12,7 @@ struct paint {
     const char *line;
 };
 
+/* The colours of a process's box in this state. */
 struct paint paint_process(enum process_state state);
 
 /* One colour an object, told apart also by the colour-blind; words and lines say the same. */

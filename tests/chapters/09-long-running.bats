@@ -811,11 +811,19 @@ stops_on() {
 }
 
 @test "two SIGTERM in a row, as timeout sends them, are one" {
-  local trial
-  for ((trial = 1; trial <= 10; trial++)); do
+  local trial good=0 start
+  for ((trial = 1; good < 10; trial++)); do
+    ((trial <= 100)) || assert_is 'pairs of signals that were sent within 90 ms' 10 "$good"
     serve -g 1000000
     join_served "c$trial"
+    start=${EPOCHREALTIME/[.,]/}
     kill -TERM "$SERVER" "$SERVER"
+    # Where this shell had to wait for a processor between the two, they were not in a row.
+    if ((${EPOCHREALTIME/[.,]/} - start > 90000)); then
+      end_session "$SERVER"
+      continue
+    fi
+    good=$((good + 1))
     wait_until 'the port is closed' port_closed
     client echo "c$trial" 'still here\n'
     client half-close "c$trial"

@@ -249,7 +249,8 @@ static void call_done(struct process *p, const json_t *step, const char *call, c
         if (child >= 0)
             processes[child].state = REAPED;
         /* waitid that was not asked for whom. */
-        for (int i = 0; i < process_count && strcmp(name, "waitid") == 0 && strcmp(result, "0") == 0; i++)
+        for (int i = 0;
+             i < process_count && strcmp(name, "waitid") == 0 && strcmp(result, "0") == 0; i++)
             processes[i].may_be_reaped |=
                 &processes[processes[i].parent < 0 ? 0 : processes[i].parent] == p;
     }

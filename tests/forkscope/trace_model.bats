@@ -70,13 +70,22 @@ sockets_of_step() {
 
 @test "ss and lsof see the same descriptors as the steps, whenever forkscope is stopped" {
   # In the network of the test, so that ss and lsof see it.
-  local port=9000 server tree index sample=0 number found
-  local name lines=()
-  for name in {A..L}; do
+  local port=9000 name lines=() run sample=0
+  for name in {A..F}; do
     lines+=("connect $name" "send $name x" "receive $name x" "half-close $name")
   done
   tell "${lines[@]}" 'close C' 'close E'
   chapter 03
+  # How many moments one trace gives depends on how fast it is, so take as many as it needs.
+  for ((run = 0; run < 40 && sample < 5; run++)); do
+    compare_with_others
+  done
+  ((sample >= 5)) || assert_is 'moments compared' 'at least 5' "$sample"
+}
+
+# compare_with_others: trace once, stop forkscope now and then, and ask ss and lsof. Counts up sample.
+compare_with_others() {
+  local server tree index number found first=$sample
   start 'forkscope trace' env "$MARK" "$FORKSCOPE" trace --shared-network -s play -o trace -- \
     "$SERVERS/$CHAPTER/server" "$port"
   while is_in_state "$PID" RSDT >/dev/null; do
@@ -85,7 +94,7 @@ sockets_of_step() {
     is_in_state "$PID" T >/dev/null || break
     server=$(children_of "$PID" | head -n 1)
     # What it traces is stopped by ptrace or sleeps: then nothing moves any more.
-    if [[ -n $server ]] && tree_is_still "$server"; then
+    if [[ -s trace && -n $server ]] && tree_is_still "$server"; then
       mapfile -t tree < <(tree_of "$server")
       # Whole lines only, without the header: the last one may be half written.
       index=$(($(wc -l <trace) - 1))
@@ -102,7 +111,7 @@ sockets_of_step() {
   allow_errors "$PID" "$(<"$ERRORS")"
   assert_is 'exit status of the trace' 0 "$STATUS"
   # The step after the last one written may have been measured already, and its successor begun.
-  for ((index = 0; index < sample; index++)); do
+  for ((index = first; index < sample; index++)); do
     assert_is "ss and lsof in sample $index" "$(<"sample.$index.lsof")" "$(<"sample.$index.ss")"
     found=no
     for ((number = $(<"sample.$index.step"); number <= $(<"sample.$index.step") + 2; number++)); do
@@ -110,7 +119,7 @@ sockets_of_step() {
     done
     assert_is "lsof after step $(<"sample.$index.step"): $(<"sample.$index.lsof")" yes "$found"
   done
-  ((sample >= 5)) || assert_is 'moments compared' 'at least 5' "$sample"
+  rm trace
 }
 
 # named: from "PID FD INODE" to "NAME FD", for processes in the file names.
