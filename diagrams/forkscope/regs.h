@@ -20,6 +20,7 @@ struct regs {
 int regs_get(pid_t tid, struct regs *regs);
 int regs_set(pid_t tid, const struct regs *regs);
 
+/* The program counter and the stack pointer; the first can be set. */
 uint64_t regs_pc(const struct regs *regs);
 uint64_t regs_sp(const struct regs *regs);
 void regs_set_pc(struct regs *regs, uint64_t pc);
