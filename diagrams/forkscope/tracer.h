@@ -125,7 +125,9 @@ struct moment {
 
 /* ---- trace.c ---- */
 
+/* The thread with this id, ended ones too, or NULL. */
 struct task *tracer_task(const struct tracer *t, pid_t tid);
+/* A thread from now on: of process `pid`, whose name in the trace is `name`. */
 struct task *tracer_add(struct tracer *t, pid_t tid, pid_t pid, const char *name);
 /* A thread that has not ended and is the one to show for process `pid`, or NULL. */
 struct task *tracer_process(const struct tracer *t, pid_t pid);
@@ -162,7 +164,9 @@ bool act_interrupted(const struct task *task);
 
 /* ---- family.c: as act, for these kinds of event ---- */
 
+/* The thread has made a new process or thread; what is made is held at its first stop. */
 int act_fork(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+/* Another program runs in this process from now on (execve(2)). */
 int act_exec(struct tracer *t, struct task *task, const struct event *e, struct error *err);
 /* A thread is about to end: it has, or its whole process has, when this returns. */
 int act_ending(struct tracer *t, struct task *task, struct error *err);
@@ -172,7 +176,9 @@ int act_born(struct tracer *t, struct task *task, struct error *err);
 
 /* ---- signals.c: as act, for these kinds of event ---- */
 
+/* A signal is about to be delivered: handled, ignored, or the end. */
 int act_signal(struct tracer *t, struct task *task, const struct event *e, struct error *err);
+/* The process has been stopped by a signal, or goes on (group-stop of ptrace(2)). */
 int act_stopped(struct tracer *t, struct task *task, const struct event *e, struct error *err);
 /* A handler has returned: rt_sigreturn is done. */
 int act_return(struct tracer *t, struct task *task, struct error *err);
