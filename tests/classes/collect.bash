@@ -142,7 +142,8 @@ what_is() {
 scan_class() {
   local folder=$1 label=$2 depth=$3 type size name
   local entry
-  while IFS= read -r -d '' entry; do
+  # As bytes: the first byte of a broken letter would take the end of the name for its second.
+  while LC_ALL=C IFS= read -r -d '' entry; do
     IFS=' ' read -r type size <<<"${entry%%"${entry#* * }"}"
     name=${entry#* * }
     case $type in
@@ -219,7 +220,8 @@ problem_file() {
 scan_student() {
   local student=$1 folder=$2 label=$3 depth=$4 entry type size name count=0
   # Hidden folders and what an archiver of another system adds are named, not opened.
-  while IFS= read -r -d '' entry; do
+  # As bytes: the first byte of a broken letter would take the end of the name for its second.
+  while LC_ALL=C IFS= read -r -d '' entry; do
     IFS=' ' read -r type size <<<"${entry%%"${entry#* * }"}"
     name=${entry#* * }
     if ((++count > LIMIT_FILES)); then
@@ -327,6 +329,9 @@ select_entries() {
       d) continue ;;
       -) ;;
       *)
+        # Behind the name stands where a link leads.
+        [[ $type != l ]] || name=${name%% -> *}
+        [[ $type != h ]] || name=${name%% link to *}
         problem refused "$student" "$(shown "$label: $name"): $(what_is "$type"), not unpacked"
         continue
         ;;

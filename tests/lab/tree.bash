@@ -29,7 +29,7 @@ make_it() {
   local -
   untraced
   local i # run sets it
-  run --separate-stderr timeout 120 make -C "${TREE:-$LAB_ROOT}" --no-print-directory \
+  run --separate-stderr timeout 600 make -C "${TREE:-$LAB_ROOT}" --no-print-directory \
     BUILD="${TREE_BUILD:-$FORKLAB_BUILD}" "$@"
 }
 
