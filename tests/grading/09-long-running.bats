@@ -62,7 +62,8 @@ a_client_too_many() {
   no_more_descriptors
   client connect b "$PORT"
   client send b 'I wait\n'
-  inside settled || true
+  SPINS=''
+  inside idle || SPINS=$(found_instead idle)
 }
 
 @test "without descriptors it goes on, and serves the waiting client when there are some [2]" {
@@ -71,6 +72,8 @@ a_client_too_many() {
   read_on 'Descriptors run out'
   decides shortage 'it does not outlive a lack of descriptors'
   a_client_too_many
+  # It uses up the processor time that it may have: what then becomes of it says nothing more.
+  [[ -z $SPINS ]] || skip 'not run: it spins, which another test judges'
   client no-eof b 1
   client echo a 'still here\n'
   expected 'the client that waits is served when there are descriptors again'
@@ -86,7 +89,7 @@ a_client_too_many() {
   read_on 'Descriptors run out'
   depends shortage
   a_client_too_many
-  reaches idle
+  [[ -z $SPINS ]] || fails "$SPINS"
 }
 
 @test "a client for whom there is no process is not left hanging [1]" {

@@ -67,13 +67,15 @@ static int judge(struct idle *idle, const struct member *m)
 
 int idle_look(struct idle *idle, const struct census *census, long ms, long still_ms)
 {
-    int all = 1;
+    int all = 1, asleep = 1;
 
     for (size_t i = 0; i < census->count; i++) {
         int one = judge(idle, &census->member[i]);
+        asleep = asleep && census->member[i].state != 'R' && census->member[i].state != 'D';
         if (one == -1)
             return -1;
         all = all && one;
     }
-    return still_ms >= STILL_MS || (all && ms >= WINDOW_MS);
+    /* On a busy machine one that spins may stand still as well, but it does not sleep. */
+    return (asleep && still_ms >= STILL_MS) || (all && ms >= WINDOW_MS);
 }
