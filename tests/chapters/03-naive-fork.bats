@@ -128,3 +128,31 @@ teardown() {
   wait_until 'the last child has ended' has_nothing_running "$old"
   refute has_listener "$port" "$listener"
 }
+
+@test "lines that are still in the buffer at the fork are printed again by each child" {
+  local program=$BATS_TEST_TMPDIR/buffered name inode
+  sed -e '/^ *setvbuf(/d' -e 's/_exit(EXIT_SUCCESS)/exit(EXIT_SUCCESS)/' "$LAB_ROOT/chapters/03-naive-fork/server.c" >"$program.c"
+  assert_is 'changed lines' 2 "$(diff "$LAB_ROOT/chapters/03-naive-fork/server.c" "$program.c" | grep -c '^<')"
+  run "${CC:-cc}" -std=c11 -Wall -Werror -o "$program" "$program.c"
+  assert_success
+  start 'a server with a buffer' "$program" 0
+  SERVER=$PID
+  wait_until 'it waits in accept' is_in_accept
+  inode=$(socket_of "$SERVER" 3)
+  PORT=$(ss -Htlne | sed -n "s/^LISTEN .*:\([0-9]*\) .* ino:$inode .*/\1/p")
+  for name in a b; do
+    join_served "$name"
+    client close "$name"
+    wait_until 'the child has ended' is_in_state "$CHILD" Z
+  done
+  kill -KILL "$SERVER"
+  wait_for_end "$SERVER"
+  assert_is 'listening' 2 "$(grep -c '^listening on port' "$OUTPUT")"
+  assert_is 'new client' 3 "$(grep -cx 'new client connected\.\.\.' "$OUTPUT")"
+  assert_is 'disconnected' 2 "$(grep -cx 'client disconnected\.\.\.' "$OUTPUT")"
+}
+
+# is_in_accept: system call 43 of x86-64, 202 of aarch64.
+is_in_accept() {
+  [[ $(</proc/"$SERVER"/syscall) == @(43|202)\ * ]]
+}

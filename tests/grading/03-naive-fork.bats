@@ -76,9 +76,9 @@ teardown() {
 }
 
 @test "each line is printed once a client [2]" {
-  why 'a child inherits the lines that its parent has printed but not yet written, and writes them again'
+  why 'a child inherits the lines that its parent has printed but not yet written: they come twice, or never'
   expected 'three times "new client connected...", three times "client disconnected..."'
-  read_on 'Predict'
+  read_on 'A line printed twice'
   serve
   local i line
   for i in 1 2 3; do
