@@ -31,10 +31,10 @@ trap 'rm -f "$out"' EXIT
 run_with() {
   local dir=$1 setting=$2
   shift 2
-  printf '# built with %s\n' "$setting"
+  printf '# built with %s\n' "$setting" | tee -a "$out"
   make --silent --jobs="$jobs" BUILD="$dir" "$setting" programs
   # bats says with its status what the lines say too: they are counted below.
-  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --jobs "$jobs" "$@" </dev/null | tee -a "$out" || true
+  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "$@" </dev/null | tee -a "$out" || true
 }
 
 # Processes of this run that are still there: "PID COMMAND" lines.
@@ -73,5 +73,11 @@ if [[ -n $rest ]]; then
   printf 'left running:\n%s\n' "$rest" >&2
   failed=$((failed + 1))
 fi
+# Each failed test once more, where it is not to be searched for: its name, and what it said first.
+awk '
+  /^# built with / { built = $0 }
+  /^(not )?ok / { said = 0 }
+  /^not ok / { print (count++ ? "" : "what failed:\n") $0 " (" substr(built, 3) ")"; said = 12 }
+  /^#/ && said > 0 { print "  " $0; said-- }' "$out" >&2
 printf '%d passed, %d failed, %d skipped\n' $((passed - skipped)) "$failed" "$skipped"
 ((failed == 0 && planned > 0))

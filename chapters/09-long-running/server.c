@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_CHILDREN 10000
@@ -354,14 +355,18 @@ int main(int argc, char *argv[])
     /*
      * To those in the backlog the kernel has said "connected": take them along, as many as
      * there are now. Whoever comes later must not keep us here, and finds no room to queue.
+     * Nor must a slow machine: after a second or two the port is closed in any case.
      */
+    struct timespec begun, now;
     struct tcp_info info = {.tcpi_unacked = (unsigned)max_children};
     socklen_t size = sizeof info;
     (void)listen(listen_fd, 0);
     /* For a listening socket tcpi_unacked counts the backlog. Refused: take all we may. */
     (void)getsockopt(listen_fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
     for (unsigned n = 0; n < info.tcpi_unacked && child_count < max_children; n++) {
-        if (!serve_next(listen_fd))
+        if (!serve_next(listen_fd) || clock_gettime(CLOCK_MONOTONIC, &now) == -1 ||
+            now.tv_sec > begun.tv_sec + 1)
             break;
     }
     close(listen_fd);
