@@ -84,6 +84,50 @@ static void name_handler(struct task *task)
     text_copy(task->call.text, sizeof task->call.text, whole);
 }
 
+#ifdef SYS_select
+static const long select_call = SYS_select;
+#else
+static const long select_call = SYS_pselect6; /* aarch64 has no other */
+#endif
+
+/* The descriptor sets of select(2) in the program: keep what they hold, or put it back. */
+static void copy_sets(struct task *task, bool back)
+{
+    uint64_t bits = task->call.args[0] < FD_SETSIZE ? task->call.args[0] : FD_SETSIZE;
+    size_t size = (size_t)(bits + 63) / 64 * 8; /* the kernel reads and writes whole words */
+
+    if (task->call.number != select_call && task->call.number != SYS_pselect6)
+        return;
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t at = task->call.args[1 + i];
+        if (at != 0 && back)
+            (void)event_write(task->tid, at, task->sets[i], size);
+        else if (at != 0)
+            (void)event_read(task->tid, at, task->sets[i], size);
+    }
+}
+
+bool act_ran_out(const struct tracer *t, struct task *task, const struct event *e)
+{
+    struct regs regs;
+    int64_t empty = task->call.number == SYS_rt_sigtimedwait ? -EAGAIN
+                    : task->call.number == SYS_futex         ? -ETIMEDOUT
+                                                             : 0;
+
+    if (e->kind != EVENT_EXIT || !task->in_call || task->call.class != CALL_QUIET ||
+        task->call.timeout <= 0 || task->deadline <= t->now || e->result != empty)
+        return false;
+    copy_sets(task, true);
+    /* As when we had stopped it while it waited: it is entered again, or a signal ends it. */
+    if (regs_get(task->tid, &regs) == 0) {
+        regs_set_result(&regs, -EINTR);
+        (void)regs_set(task->tid, &regs);
+    }
+    task->state = TASK_BLOCKED;
+    task->result = -EINTR;
+    return true;
+}
+
 static int on_entry(struct tracer *t, struct task *task, const struct event *e)
 {
     /* The same call once more, after a stop or a handler: nothing new. */
@@ -93,6 +137,7 @@ static int on_entry(struct tracer *t, struct task *task, const struct event *e)
     task->told = task->changes_nothing = false;
     call_enter(task->tid, e, tracer_name, t, &task->call);
     task->deadline = task->call.timeout > 0 ? t->now + task->call.timeout : -1;
+    copy_sets(task, false);
     if (e->number == SYS_rt_sigaction)
         name_handler(task);
     if (e->number == SYS_execve || e->number == SYS_execveat || e->number == SYS_exit_group ||

@@ -130,6 +130,13 @@ bool event_read(pid_t pid, uint64_t address, void *to, size_t size)
     return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
+bool event_write(pid_t pid, uint64_t address, const void *from, size_t size)
+{
+    struct iovec here = {(void *)(uintptr_t)from, size}, there = {(void *)address, size};
+
+    return process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
+}
+
 bool event_read_text(pid_t pid, uint64_t address, char *text, size_t size)
 {
     char raw[512];

@@ -56,6 +56,9 @@ void event_resume(pid_t tid, enum event_resume how, int signal);
 /* Read memory of process `pid`. Returns false when it cannot be read whole. */
 bool event_read(pid_t pid, uint64_t address, void *to, size_t size);
 
+/* Write memory of stopped process `pid`. Returns false when it cannot be written whole. */
+bool event_write(pid_t pid, uint64_t address, const void *from, size_t size);
+
 /* Read a text that ends with NUL, cut to fit and made printable. Returns false when it cannot be read. */
 bool event_read_text(pid_t pid, uint64_t address, char *text, size_t size);
 

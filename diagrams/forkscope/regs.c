@@ -51,6 +51,11 @@ int64_t regs_result(const struct regs *regs)
     return (int64_t)regs->user.rax;
 }
 
+void regs_set_result(struct regs *regs, int64_t result)
+{
+    regs->user.rax = (unsigned long long)result;
+}
+
 int regs_call_again(pid_t tid, struct regs *regs, long number, uint64_t first_argument)
 {
     (void)first_argument; /* still in rdi */
@@ -160,6 +165,11 @@ uint64_t regs_break_pc(const struct regs *regs)
 int64_t regs_result(const struct regs *regs)
 {
     return (int64_t)regs->user.regs[0];
+}
+
+void regs_set_result(struct regs *regs, int64_t result)
+{
+    regs->user.regs[0] = (unsigned long long)result;
 }
 
 int regs_call_again(pid_t tid, struct regs *regs, long number, uint64_t first_argument)

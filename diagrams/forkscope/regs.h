@@ -26,8 +26,9 @@ uint64_t regs_sp(const struct regs *regs);
 void regs_set_pc(struct regs *regs, uint64_t pc);
 /* Where the breakpoint that was just hit stands. */
 uint64_t regs_break_pc(const struct regs *regs);
-/* What a call or a function has returned. */
+/* What a call or a function has returned; it can be set. */
 int64_t regs_result(const struct regs *regs);
+void regs_set_result(struct regs *regs, int64_t result);
 
 /*
  * At a syscall-exit stop: make the thread enter call `number` once more, with its first

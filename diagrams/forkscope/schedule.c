@@ -187,6 +187,10 @@ static int run(struct tracer *t, struct task *task, bool time, struct error *err
             task->state = TASK_HELD;
             time = time && event.kind == EVENT_ENTRY;
         }
+        if (act_ran_out(t, task, &event)) {
+            task->idle = true;
+            return act_blocked(t, task, err) == -1 ? -1 : 1;
+        }
         if (act(t, task, &event, err) == -1)
             return -1;
         if (task->state != TASK_HELD || t->over || turn_over(t, task, steps))

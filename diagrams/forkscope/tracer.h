@@ -24,6 +24,8 @@
 #include "trace.h"
 #include "unwind.h"
 
+#include <sys/select.h>
+
 /* A program that was executed; threads that run it share it. */
 struct image {
     struct source *source;
@@ -71,8 +73,9 @@ struct task {
     int64_t result;       /* of a call that we interrupted: -EINTR, -ERESTARTSYS, ... */
     char nothing[128];    /* the last call that found nothing, not to be told again */
     struct call call;
-    int64_t deadline; /* of the call, in the time of the trace; -1: none */
-    int64_t alarm;    /* when a timer of its process goes off; -1: none */
+    int64_t deadline;                      /* of the call, in the time of the trace; -1: none */
+    unsigned char sets[3][FD_SETSIZE / 8]; /* what select was given, which it changes */
+    int64_t alarm;                         /* when a timer of its process goes off; -1: none */
     pid_t vfork_child;
     struct handler *handlers; /* the innermost last */
     size_t handler_count;
@@ -155,6 +158,11 @@ int schedule_time(struct tracer *t, struct error *err);
 int act(struct tracer *t, struct task *task, const struct event *event, struct error *err);
 /* It waits now. */
 int act_blocked(struct tracer *t, struct task *task, struct error *err);
+/*
+ * Has its call returned because its time is over by the clock, while no time has passed in the trace:
+ * on a busy machine, before we saw it wait? Then it is made to wait on, and true is returned.
+ */
+bool act_ran_out(const struct tracer *t, struct task *task, const struct event *event);
 /* Unwind: where does the thread stand? */
 void act_stand(struct tracer *t, struct task *task);
 /* Its call has returned this: a step. */

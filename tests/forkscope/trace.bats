@@ -152,6 +152,19 @@ ends_with() {
   ends_with P 'exit 0'
 }
 
+@test "time stands still while anyone can go on, however short a wait is" {
+  trace -- "$TRACED/brief"
+  agrees
+  # The clock has gone past a microsecond before a tracer can see that somebody waits.
+  steps_are 'what P waited for, its child running meanwhile' \
+    'of("P") | select(.kind == "block") | .call' \
+    'select(4, for a time)' 'select(4, for a time)' 'poll(for a time)' 'poll(for a time)' \
+    'epoll_wait(5, for a time)' 'sigwait(for a time)' 'sleep(for a time)' 'poll(for a time)'
+  steps_are 'what the program saw' '[steps | .output // ""] | join("")' \
+    $'way 0: 1\nway 1: 1\nway 2: 1\nway 3: 1\nway 4: 1\nway 5: 1\n'
+  ends_with P 'exit 0'
+}
+
 @test "an end of file is not a byte to read, and FIN_WAIT is one state" {
   tell 'connect A' 'send A hello' 'receive A hello' 'half-close A'
   chapter 03

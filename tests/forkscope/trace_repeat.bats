@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
   load ../lib/lab.bash
   load trace.bash
-  build_traced wake spawn pipeline representative
+  build_traced wake spawn pipeline representative brief
   build_chapters
 }
 
@@ -66,7 +66,7 @@ same_again() {
 
 @test "programs with vfork, threads, pipes and exec have the same trace in every run" {
   local name i
-  for name in wake spawn pipeline representative; do
+  for name in wake spawn pipeline representative brief; do
     for ((i = 0; i < 5 * REPEAT; i++)); do
       trace -- "$TRACED/$name"
       [[ -e first.$name ]] || cp trace "first.$name"

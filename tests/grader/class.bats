@@ -376,17 +376,17 @@ has_calls() {
 
 @test "memory does not grow with the class" {
   local i small large
-  for ((i = 0; i < 20; i++)); do
+  for ((i = 0; i < 10; i++)); do
     printf 'right\n' >"$CLASS/s${i}_1_assignsubmission_file_01-first.c"
   done
   small=$("$FORKLAB_BUILD/tests/peak" "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS" "$CLASS" 2>/dev/null | tail -n 1)
-  for (( ; i < 200; i++)); do
+  for (( ; i < 100 * REPEAT; i++)); do
     printf 'right\n' >"$CLASS/s${i}_1_assignsubmission_file_01-first.c"
   done
   large=$("$FORKLAB_BUILD/tests/peak" "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS.2" "$CLASS" 2>/dev/null | tail -n 1)
-  assert_is 'rows' 201 "$(wc -l <"$RESULTS.2/gradebook.csv")"
+  assert_is 'rows' $((100 * REPEAT + 1)) "$(wc -l <"$RESULTS.2/gradebook.csv")"
   # The largest process of all that ran, in KiB. Ten times the class: not a quarter more.
-  ((large < small + small / 4)) || assert_is 'peak for 200 students' "about the $small KiB for 20" "$large KiB"
+  ((large < small + small / 4)) || assert_is "peak for $i students" "about the $small KiB for 10" "$large KiB"
 }
 
 @test "the overview of the class is complete without a script and names what matters" {
@@ -436,12 +436,12 @@ has_calls() {
 @test "make grade gives a generated class the same results twice, with the real grader" {
   load ../lab/tree.bash
   unset FORKLAB_SCRIPTS FORKLAB_CHECK
-  "$LAB_ROOT/tests/grader/make-class" "$CLASS/all" 6
+  "$LAB_ROOT/tests/grader/make-class" "$CLASS/all" 4
   local run
   for run in first second; do
     make_it --silent grade SUBMISSIONS="$CLASS/all" OUT="$RESULTS" CHAPTERS='01 03' JOBS=2
     # make says 2 for every failure; misnamed files are one.
-    assert_regex "$output" '6 students, 12 submissions: [0-9]+ graded now, 0 known before'
+    assert_regex "$output" '4 students, 8 submissions: [0-9]+ graded now, 0 known before'
     assert_valid
     refute_regex "$output" '[1-9][0-9]* not graded'
     without_times "$BATS_TEST_TMPDIR/$run"

@@ -193,7 +193,7 @@ export async function findings(t) {
   const { page } = await t.open();
   t.is("finding", ["server.c:12 P keeps descriptor 4 of connection A open (step 5, step 11)"],
     await page.locator("#found li").allTextContents());
-  t.is("the head tells of it", "server 9000 argument · 15 steps · order: parent-first · 1 finding",
+  t.is("the head tells of it", "server 9000 argument · 15 steps, then: the scenario is over · order: parent-first · 1 finding",
     await page.textContent("#about"));
   await page.click('#found a[href="#step=11"]');
   await page.waitForFunction(() => document.querySelector("#number").textContent === "11");
@@ -202,6 +202,23 @@ export async function findings(t) {
     await page.locator("#steps li:has(.flag) a").evaluateAll((links) => links.map((a) => a.getAttribute("href"))));
   t.is("the end", "The trace ends after step 15: the scenario is over.", await page.textContent("#end"));
   t.is("notes on the whole", ["a note on the whole"], await page.locator("#remarks li").allTextContents());
+}
+
+/* Whoever comes by an address sees where the processes stand, also at a step of a client. */
+export async function revealed(t) {
+  const { page, url } = await t.open();
+  const clients = await page.locator("#steps a").evaluateAll((links) => links
+    .filter((link) => link.querySelector(".place").textContent === "").map((link) => link.getAttribute("href")));
+  t.is("there are steps of clients", true, clients.length > 0);
+  for (const hash of clients) {
+    await page.goto("about:blank");
+    await page.goto(url + hash);
+    t.is(`tags in view at ${hash}`, true, await page.evaluate(() => {
+      const box = document.querySelector("#code").getBoundingClientRect();
+      const tags = [...document.querySelectorAll("#code .tag")].map((tag) => tag.getBoundingClientRect());
+      return tags.length === 0 || tags.some((tag) => tag.top >= box.top && tag.bottom <= box.bottom);
+    }));
+  }
 }
 
 /* Through all steps: what it says on the console or asks for is noted by browse.mjs. */
@@ -299,6 +316,12 @@ export async function narrow(t) {
     }
   }
   const { page } = await t.open({ width: 375, height: 700 });
+  const sideways = async () => [await page.locator("#scrolls").isVisible(),
+    await page.evaluate(() => document.querySelector("#frame").scrollWidth > document.querySelector("#frame").clientWidth + 1)];
+  t.is("it says that the picture scrolls, and it does", [true, true], await sideways());
+  await page.setViewportSize({ width: 3000, height: 900 });
+  t.is("where there is room it says nothing", [false, false], await sideways());
+  await page.setViewportSize({ width: 375, height: 700 });
   for (const box of await page.locator("#bar button:visible").evaluateAll((buttons) =>
     buttons.map((button) => button.getBoundingClientRect().height)))
     t.is("a button is high enough for a thumb", true, box >= 36);

@@ -10,16 +10,8 @@ HOSTILE='</script><img src=x onerror="window.owned=1"><svg onload=alert(1)>'\''"
 
 setup_file() {
   load ../lib/lab.bash
-  # The browser's remote control and the checker, in the versions of package-lock.json.
-  local modules=$FORKLAB_BUILD/page
-  export MODULES=$modules INSTALLED=''
-  mkdir -p "$modules"
-  if ! cmp -s "$LAB_ROOT/tests/page/package-lock.json" "$modules/installed"; then
-    cp "$LAB_ROOT"/tests/page/package{,-lock}.json "$modules"
-    if INSTALLED=$(cd "$modules" && npm ci --ignore-scripts --no-audit --no-fund 2>&1 3>&- 4>&-); then
-      cp "$modules/package-lock.json" "$modules/installed"
-    fi
-  fi
+  export MODULES=$FORKLAB_BUILD/page INSTALLED
+  INSTALLED=$("$LAB_ROOT/tests/page/modules.sh" "$MODULES" 3>&- 4>&-) || true
   PAGES=$BATS_FILE_TMPDIR
   export PAGES
   page_of small -f "$LAB_ROOT/tests/forkscope/small.jq"
@@ -146,6 +138,7 @@ browse() {
     assert_is "exit status of diagrams/trace.sh: $stderr" 0 "$status"
     cp "$BATS_TEST_TMPDIR/build/traced/$CHAPTER/page.html" "$PAGES/$number.html"
     browse quiet "$number"
+    browse revealed "$number"
     browse accessible "$number"
     browse legible "$number"
   done

@@ -124,7 +124,9 @@
       here.className = "line here";
       here.setAttribute("aria-current", "step");
     }
-    reveal($("code"), here);
+    /* A client has no line here: then where the first process stands is worth seeing. */
+    const tagged = s.tags.find((tag) => tag.file === shownFile);
+    reveal($("code"), here ?? (tagged && rows[tagged.line - 1]));
   }
 
   /* ---- one step ---- */
@@ -169,6 +171,7 @@
       button.setAttribute("aria-disabled", String(following(button.dataset.jump) === -1));
     showPicture(s);
     if (s.file >= 0) showFile(s.file);
+    else if (s.tags.length > 0 && !s.tags.some((tag) => tag.file === shownFile)) showFile(s.tags[0].file);
     markLines(s);
     showOutput();
     if (old) old.removeAttribute("aria-current");
@@ -228,7 +231,7 @@
     const words = [trace.program, ...trace.arguments].join(" ");
     $("about").textContent =
       words + " · " + steps.length + " step" + (steps.length === 1 ? "" : "s") +
-      (trace.order ? " · order: " + trace.order : "");
+      (trace.end ? ", then: " + trace.end : "") + (trace.order ? " · order: " + trace.order : "");
     $("total").textContent = steps[steps.length - 1].number;
     $("slider").max = String(steps.length);
 
@@ -294,6 +297,11 @@
     fill($("remarks"), trace.notes);
   }
 
+  /* Said only where it is so. */
+  function noteWidth() {
+    $("scrolls").hidden = $("frame").scrollWidth <= $("frame").clientWidth + 1;
+  }
+
   /* Every way to another step stops the playing, so that it never runs away from a reader. */
   function listen() {
     const choose = (index) => {
@@ -316,6 +324,7 @@
       showFile(Number(event.target.dataset.file));
       markLines(steps[at]);
     });
+    addEventListener("resize", noteWidth);
     addEventListener("hashchange", () => {
       if (/^#step=/.test(location.hash)) stop();
       goToAddress("address");
@@ -339,4 +348,5 @@
   listen();
   stop();
   if (!goToAddress("start")) go(0, "start");
+  noteWidth();
 })();
