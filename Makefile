@@ -38,6 +38,10 @@ test: ## everything that is promised, tested; most of an hour on two processors
 	@tests/lib/need.sh test
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh
 
+$(numbers:%=test-%): test-%: ## test-03: what chapter 03 promises, tested; about half a minute
+	@tests/lib/need.sh test
+	@FORKLAB_BUILD=$(BUILD) tests/run.sh tests/chapters/$(call chapter,$*).bats
+
 $(numbers:%=run-%): run-%: ## run-03: start stage 03 on PORT (9000); Ctrl-C ends it
 	@test -e chapters/$(call chapter,$*)/$(program).c || { echo "chapter $* is the client: make client" >&2; exit 1; }
 	@$(MAKE) --no-print-directory --silent $(call server,$*)
@@ -121,8 +125,12 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # A number that no chapter has.
-run-% watch-% diff-% trace-% check-% predict-% hint-% reset-%:
+run-% test-% watch-% diff-% trace-% check-% predict-% hint-% reset-%:
 	@echo "there is no chapter $*; the chapters are: $(numbers)" >&2; exit 1
+
+# No number at all.
+run watch diff trace check predict hint reset:
+	@echo "of which chapter? For example: make $@-03" >&2; exit 1
 
 $(forkscope): $(forkscope_objects)
 	$(CC) $(CFLAGS) -o $@ $^ -lmnl -ljansson -ldw
@@ -157,7 +165,8 @@ traced: $(traced)
 programs: $(programs) $(traced) $(forkscope) $(test_programs) # what the tests use
 
 .PHONY: all tour test client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
-.PHONY: $(foreach word,run watch diff trace check predict hint reset,$(numbers:%=$(word)-%))
+.PHONY: run watch diff trace check predict hint reset
+.PHONY: $(foreach word,run test watch diff trace check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all
 
 # A chapter that wants compiler flags of its own says so in a file of its own.

@@ -107,10 +107,15 @@ few_tools() {
 @test "a chapter that does not exist is told, with those that do" {
   local word numbers
   numbers=$(cd "$LAB_ROOT/chapters" && printf '%s ' [0-9]*/ | sed 's|-[^ ]*||g; s/ $//')
-  for word in run-42 watch-42 diff-42 trace-42; do
+  for word in run-42 test-42 watch-42 diff-42 trace-42 check-42 predict-42 hint-42 reset-42; do
     make_it "$word"
     assert_is "exit status of make $word" 2 "$status"
     assert_is "first line of make $word" "there is no chapter 42; the chapters are: $numbers" "${stderr_lines[0]}"
+  done
+  for word in run watch diff trace check predict hint reset; do
+    make_it "$word"
+    assert_is "exit status of make $word" 2 "$status"
+    assert_is "first line of make $word" "of which chapter? For example: make $word-03" "${stderr_lines[0]}"
   done
 }
 
