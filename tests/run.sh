@@ -2,14 +2,14 @@
 # Run the tests: tests/run.sh [FILE.bats...]
 #
 # Without arguments: everything, then chapters and forkscope once more as built with
-# AddressSanitizer and UBSan. JOBS (default: three times the processors) tests at a time; REPEAT
+# AddressSanitizer and UBSan. JOBS (default: twice the processors) tests at a time; REPEAT
 # (default 1) multiplies the long repetitions. The last line counts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=$(realpath -m "${FORKLAB_BUILD:-build}")
-# Most tests wait most of the time: three for each processor.
-jobs=${JOBS:-$((3 * $(nproc)))}
+# A test waits for much of its time, so two for each processor; more only make each other late.
+jobs=${JOBS:-$((2 * $(nproc)))}
 export REPEAT=${REPEAT:-1}
 # One locale for every tool: what is a letter and what comes first is the same everywhere.
 export LC_ALL=C.UTF-8
