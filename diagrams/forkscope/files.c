@@ -1,6 +1,7 @@
 /* files.c - which descriptor is which file, from one step to the next. */
 #include "tracer.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,11 @@ static int made_by(const struct task *task, enum step_kind kind, const char *res
 
     if (task == NULL || kind != STEP_CALL || result[0] == '-')
         return -1;
-    if (strcmp(task->call.name, "dup2") == 0)
-        return (int)task->call.args[1];
+    if (strcmp(task->call.name, "dup2") == 0) /* onto itself it does nothing */
+        return task->call.args[0] == task->call.args[1] ? -1 : (int)task->call.args[1];
+    if (strcmp(task->call.name, "fcntl") == 0 && task->call.args[1] != F_DUPFD &&
+        task->call.args[1] != F_DUPFD_CLOEXEC)
+        return -1;
     for (const char *const *name = makers; *name != NULL; name++)
         if (strcmp(task->call.name, *name) == 0)
             return (int)strtol(result, NULL, 10);

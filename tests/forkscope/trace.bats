@@ -183,6 +183,27 @@ ends_with() {
     '[steps | .objects[] | select(.kind == "file" and .refs > 0) | .name] | unique | length' 2
 }
 
+@test "a file stays the same one when its descriptor is duplicated onto itself" {
+  cat >same.c <<'END'
+#include <fcntl.h>
+#include <unistd.h>
+
+int main(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    dup2(fd, fd);
+    fcntl(fd, F_SETFL, O_APPEND);
+    return dup(fd) == -1;
+}
+END
+  "${CC:-cc}" -g -O0 -o same same.c
+  trace -- ./same
+  agrees
+  steps_are 'the file that descriptor 3 refers to, whenever it is open' \
+    '[steps | process("P").descriptors[]? | select(.fd == 3 or .fd == 4) | .object] | unique | length' 1
+}
+
 @test "a pipeline is followed through dup2 and exec" {
   trace -- "$TRACED/pipeline"
   agrees
