@@ -83,7 +83,7 @@ asleep() {
 
 at_least() {
   (($2 >= $3)) || {
-    printf '%s: expected at least %s, found %s\n' "$@"
+    printf '%s: expected at least %s, found %s\n' "$1" "$3" "$2"
     return 1
   }
 }

@@ -79,6 +79,8 @@ grade_class() {
   local i # run sets it
   [[ -p $STAND_IN/never ]] || mkfifo "$STAND_IN/never"
   run --separate-stderr timeout 300 "$LAB_ROOT/tests/grading/class" --jobs 2 --out "$RESULTS" "$@" "${SOURCE:-$CLASS}"
+  # bats shows this where a test fails.
+  printf 'make grade: %s\n' "${stderr_lines[@]}"
 }
 
 # csv_row STUDENT: the fields of the student's row in gradebook.csv, with "|" between them. Reads as

@@ -243,6 +243,8 @@ pack() {
   assert_row dora '0||'
   assert_row emil '|0|'
   assert_is 'times that ben was tried' 2 "$(grep -c crash "$STAND_IN/calls")"
+  assert_is 'what is told of the second try' 'class: 4 of 6 submissions got no verdict; they are tried again' \
+    "$(grep 'no verdict' <<<"$stderr")"
   run cat "$RESULTS/problems.txt"
   assert_line --partial 'ben: 01-first: the grader ended with status 1 and no result: the grader is broken'
   assert_line --partial 'dora: 02-second: the grader ended with status'
@@ -303,6 +305,29 @@ pack() {
   assert_row ben '0|1|1'
   assert_row anna ''
   assert_holds grep -q 'anna: results of an earlier run' "$RESULTS/problems.txt"
+}
+
+@test "a number that comes in two parts, with a pause within, is one number" {
+  local i real
+  real=$(command -v parallel)
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # Each number is torn for longer than the second that the reader waits at a time.
+  cat >"$BATS_TEST_TMPDIR/bin/parallel" <<END
+#!/usr/bin/env bash
+"$real" "\$@" | while IFS= read -r n; do
+  printf '%s' "\${n:0:1}"
+  read -r -t 1.2 <>"$STAND_IN/never" || true
+  printf '%s\n' "\${n:1}"
+done
+END
+  chmod +x "$BATS_TEST_TMPDIR/bin/parallel"
+  for ((i = 1; i <= 6; i++)); do
+    hand_in "a$i" right
+  done
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_is 'calls, of 12 submissions' 12 "$(calls)"
+  assert_row a6 '5|5|10'
 }
 
 # none_of MARK: has every process with this in its environment ended?
