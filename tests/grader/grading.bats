@@ -138,3 +138,41 @@ golden() {
   assert_is 'tests in JUnit' "$(jq '.tests | length' "$BATS_TEST_TMPDIR/json")" \
     "$(xmllint --xpath 'number(//testsuite/@tests)' "$BATS_TEST_TMPDIR/xml")"
 }
+
+# without PROGRAM: sets WITHOUT to a PATH in which there is everything but this.
+without() {
+  WITHOUT=$BATS_TEST_TMPDIR/bin
+  mkdir "$WITHOUT"
+  # Of two with one name the first one counts, as in PATH.
+  find /usr/bin/ /usr/sbin/ /bin/ /sbin/ -maxdepth 1 ! -type d ! -name X11 -exec cp -sn -t "$WITHOUT" {} +
+  rm "$WITHOUT/$1"
+}
+
+@test "without a sandbox nothing is run, and one line says why" {
+  local file solution=$LAB_ROOT/solutions/01-single-client/exercise.c
+  printf '#include <stdio.h>\nint main(void) { fclose(fopen("%s/ran", "w")); return 0; }\n' \
+    "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/traitor.c"
+  without bwrap
+  run --separate-stderr env PATH="$WITHOUT" "$CHECK" --json "$BATS_TEST_TMPDIR/json" 01 "$solution"
+  assert_is 'exit status without bubblewrap' 1 "$status"
+  assert_is 'printed' '' "$output"
+  assert_is 'told' "check: bubblewrap is not installed (apt-get install bubblewrap): a stranger's program is not run \
+without a sandbox; UNSANDBOXED=1 runs your own" "$stderr"
+  # A system that refuses it the namespaces.
+  printf '#!/bin/sh\necho "bwrap: No permissions to create a new namespace" >&2\nexit 1\n' >"$WITHOUT/bwrap"
+  chmod +x "$WITHOUT/bwrap"
+  for file in "$solution" "$BATS_TEST_TMPDIR/traitor.c"; do
+    run --separate-stderr env PATH="$WITHOUT" "$CHECK" --json "$BATS_TEST_TMPDIR/json" 01 "$file"
+    assert_is 'exit status where it makes no sandbox' 1 "$status"
+    assert_is 'printed' '' "$output"
+    assert_output_of_bwrap "$stderr"
+  done
+  assert_is 'results, or files that the program has made' '' "$(find "$BATS_TEST_TMPDIR" -name json -o -name ran)"
+}
+
+# assert_output_of_bwrap TEXT: one line, with what bwrap has said.
+assert_output_of_bwrap() {
+  assert_is 'lines' 1 "$(wc -l <<<"$1")"
+  assert_is 'told' "check: bwrap: No permissions to create a new namespace: a stranger's program is not run without a \
+sandbox; UNSANDBOXED=1 runs your own" "$1"
+}

@@ -80,14 +80,12 @@ teardown() {
   expected 'three times "new client connected...", three times "client disconnected..."'
   read_on 'A line printed twice'
   serve
-  local i line
+  local i
   for i in 1 2 3; do
     joins "c$i"
     client close "c$i"
     # Not all need to have ended: that is judged elsewhere.
     inside settled || true
   done
-  for line in 'new client connected...' 'client disconnected...'; do
-    prints "$line" 3
-  done
+  prints 3 'new client connected...' 'client disconnected...'
 }

@@ -36,7 +36,7 @@ ends_so() {
   client send a "$1\n"
   client end a
   client close a
-  prints "child ended: $2" "${3-1}"
+  prints "${3-1}" "child ended: $2"
 }
 
 @test "no zombie is left of a child that has ended [1]" {
@@ -59,7 +59,7 @@ ends_so() {
   serve
   joins a
   client close a
-  prints 'child ended: exit 0' 1
+  prints 1 'child ended: exit 0'
 }
 
 @test "the exit status of a child is told [2]" {

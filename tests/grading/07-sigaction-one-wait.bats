@@ -72,7 +72,7 @@ teardown() {
     client close "c$i"
     reaches "alive<=$RESTING"
     reaches 'zombies==0'
-    prints_like 'remove proc id [1-9][0-9]*' "$i"
+    prints_like "$i" 'remove proc id [1-9][0-9]*'
   done
 }
 

@@ -79,7 +79,7 @@ twenty_leave() {
   depends goes-on twenty
   twenty_leave
   reaches 'zombies==0'
-  prints_like 'remove proc id [1-9][0-9]*' 20
+  prints_like 20 'remove proc id [1-9][0-9]*'
   is 'different numbers' 20 "$(grep -aE '^remove proc id [1-9][0-9]*$' "$BOX.out" | sort -u | grep -c .)"
 }
 
@@ -105,7 +105,7 @@ twenty_leave() {
     reaches "alive<=$RESTING"
     inside settled || true
   done
-  prints_like 'client number [0-9]+ connected' 9
+  prints_like 9 'client number [0-9]+ connected'
   local other
   other=$(grep -avE '^(listening on port [0-9]+|client number [0-9]+ connected|client disconnected\.\.\.|remove proc id [1-9][0-9]*)$' \
     "$BOX.out" | head -n 1 | clean)

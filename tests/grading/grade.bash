@@ -17,12 +17,11 @@
 
 # shellcheck disable=SC2034,SC2119,SC2120 # most of what is set here is for the tests to read
 
-GRADE_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 # How long a client waits for its next byte, and a test for a state of the processes. Only a test that
 # fails ever waits so long, so it does not matter that this is generous.
 FORKLAB_DEADLINE=${FORKLAB_DEADLINE:-8}
 # shellcheck source=tests/lib/lab.bash
-source "$GRADE_ROOT/tests/lib/lab.bash"
+source "${BASH_SOURCE[0]%/*}/../lib/lab.bash"
 
 SANDBOX=$FORKLAB_BUILD/tests/sandbox
 FORKSCOPE=$FORKLAB_BUILD/forkscope
@@ -34,7 +33,7 @@ grade_run() {
   SEED=${SEED:-1}
   local slug=${BATS_TEST_FILENAME##*/}
   GRADE_CHAPTER=${slug%.bats}
-  SUBMISSION=${SUBMISSION:-$GRADE_ROOT/chapters/$GRADE_CHAPTER/exercise.c}
+  SUBMISSION=${SUBMISSION:-$LAB_ROOT/chapters/$GRADE_CHAPTER/exercise.c}
 }
 
 # in_sandbox: the words that start a sandbox. UNSANDBOXED=1: limits only.
@@ -50,7 +49,8 @@ grade_compile() {
   grade_run
   in_sandbox
   local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script
-  rm -f "$GRADE_RUN"/{program,not-run,undecided.*}
+  # A run by bats alone may come a second time.
+  [[ ! -e $GRADE_RUN/compile ]] || rm -f "$GRADE_RUN"/{program,not-run,no-sandbox,undecided.*}
   if [[ ! -f $source || ! -r $source ]]; then
     printf 'there is no file %s that can be read\n' "$source" >"$GRADE_RUN/warnings"
     printf 'it does not compile\n' >"$GRADE_RUN/not-run"
@@ -69,10 +69,17 @@ grade_compile() {
   "${SANDBOX_WORDS[@]}" -b "$source:$place" -r "$GRADE_RUN/compile" -o "$GRADE_RUN/program" \
     -e "$GRADE_RUN/compiler" -f 8000 -k 8000 -c 5 -t 40 -M 1024 \
     -- /bin/sh -c "$script" "$compiler" "$place" "$out" 2>"$GRADE_RUN/trouble" </dev/null || true
-  chmod 755 "$GRADE_RUN/program"
-  head -c 65536 "$GRADE_RUN/compiler" | clean >"$GRADE_RUN/warnings"
   keep_limits "$GRADE_RUN/compile"
-  if ! grep -qx 'ended exit 0' "$GRADE_RUN/compile"; then
+  if [[ -z $ENDED && ! -s $GRADE_RUN/limits ]]; then
+    printf '%s\n' "$(cat "$GRADE_RUN/compiler" "$GRADE_RUN/trouble" 2>/dev/null | clean | head -n 1)" \
+      'the sandbox does not start' | grep -m 1 . >"$GRADE_RUN/no-sandbox"
+    return 1
+  fi
+  chmod 755 "$GRADE_RUN/program"
+  if [[ -s $GRADE_RUN/compiler ]]; then
+    head -c 65536 "$GRADE_RUN/compiler" | clean >"$GRADE_RUN/warnings"
+  fi
+  if [[ $ENDED != 'exit 0' ]]; then
     sed -n 's/^limit \(.*\)/the compiler reached the limit on its \1/p' "$GRADE_RUN/compile" >>"$GRADE_RUN/warnings"
     cat "$GRADE_RUN/trouble" >>"$GRADE_RUN/warnings"
     printf 'it does not compile\n' >"$GRADE_RUN/not-run"
@@ -348,13 +355,15 @@ joins() {
 
 # ---- the end ----
 
-# keep_limits REPORT: note the limits that were reached. Sets LAST, the report's last line.
+# keep_limits REPORT: note the limits that were reached. Sets LAST, the report's last line, and ENDED,
+# "exit N" or "signal N", as the program has, or nothing.
 keep_limits() {
   local line
-  LAST=''
+  LAST='' ENDED=''
   [[ -e $1 ]] || return 0
   while read -r line; do
     LAST=$line
+    [[ $line != 'ended '* ]] || ENDED=${line#ended }
     [[ $line != 'limit '* ]] || printf '%s\n' "${line#limit }" >>"$GRADE_RUN/limits"
   done <"$1"
 }
@@ -421,22 +430,29 @@ echoes() {
   client exchange a 3000000 "$BYTES"
 }
 
-# prints LINE COUNT: the program has printed this line, exactly so often.
+# prints COUNT LINE...: the program has printed each of these lines, exactly so often.
 prints() {
-  has_printed -xF "$1" "$2"
-}
-
-# prints_like PATTERN COUNT: the same for lines that match (grep -E).
-prints_like() {
-  has_printed -xE "$1" "$2"
-}
-
-has_printed() {
   local -
   untraced
-  local how=$1 line=$2 count=$3 found NOW end
+  local line
   # Who would print once too often has done so when nobody moves any more.
   inside settled || true
+  for line in "${@:2}"; do
+    has_printed -xF "$line" "$1"
+  done
+}
+
+# prints_like COUNT PATTERN: the same for lines that match (grep -E).
+prints_like() {
+  local -
+  untraced
+  inside settled || true
+  has_printed -xE "$2" "$1"
+}
+
+# has_printed HOW LINE COUNT
+has_printed() {
+  local how=$1 line=$2 count=$3 found NOW end
   now_ms
   end=$((NOW + DEADLINE * 1000))
   # What was printed may still be on its way to the file.

@@ -9,11 +9,12 @@
 # children whose parent was killed are found too. Call these functions from the
 # test itself, not in $(...) and not by run: they set variables.
 #
-# FORKLAB_BUILD: where the programs are. REPEAT: how often long trials repeat.
+# FORKLAB_BUILD: where the programs are. REPEAT: how often long trials repeat. LAB_ROOT: the lab, from
+# whoever knows it already (to find it starts a process).
 
 # shellcheck disable=SC2034 # most of what is set here is for the tests to read
 
-LAB_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+LAB_ROOT=${LAB_ROOT:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 FORKLAB_BUILD=${FORKLAB_BUILD:-$LAB_ROOT/build}
 REPEAT=${REPEAT:-1}
 
