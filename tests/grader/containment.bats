@@ -194,18 +194,42 @@ hostile() {
   assert_is 'the last two lines' 'limit time over ' "$(tail -n 2 "$BATS_TEST_TMPDIR/report" | tr '\n' ' ')"
 }
 
-@test "where no sandbox can be made nothing is run, and one line says why" {
-  # Where bwrap cannot make a namespace: a bwrap that fails stands for it.
-  local bin=$BATS_TEST_TMPDIR/bin
-  mkdir "$bin"
-  printf '#!/bin/sh\necho "bwrap: No permissions to create new namespace" >&2\nexit 1\n' >"$bin/bwrap"
-  chmod +x "$bin/bwrap"
-  run --separate-stderr env PATH="$bin:$PATH" "$CHECK" --json "$BATS_TEST_TMPDIR/json" 02 "$LAB_ROOT/solutions/02-one-at-a-time/exercise.c"
-  assert_is 'status' 1 "$status"
-  assert_is 'stdout' '' "$output"
-  assert_is 'lines on stderr' 1 "${#stderr_lines[@]}"
-  [[ $stderr == *UNSANDBOXED=1* ]] || assert_is 'stderr' 'a line that names UNSANDBOXED=1' "$stderr"
-  refute test -e "$BATS_TEST_TMPDIR/json"
+# without PROGRAM: sets WITHOUT to a PATH in which there is everything but this.
+without() {
+  WITHOUT=$BATS_TEST_TMPDIR/bin
+  mkdir "$WITHOUT"
+  # Of two with one name the first one counts, as in PATH.
+  find /usr/bin/ /usr/sbin/ /bin/ /sbin/ -maxdepth 1 ! -type d ! -name X11 -exec cp -sn -t "$WITHOUT" {} +
+  rm "$WITHOUT/$1"
+}
+
+@test "without a sandbox nothing is run, and one line says why" {
+  local file solution=$LAB_ROOT/solutions/01-single-client/exercise.c
+  printf '#include <stdio.h>\nint main(void) { fclose(fopen("%s/ran", "w")); return 0; }\n' \
+    "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/traitor.c"
+  without bwrap
+  run --separate-stderr env PATH="$WITHOUT" "$CHECK" --json "$BATS_TEST_TMPDIR/json" 01 "$solution"
+  assert_is 'exit status without bubblewrap' 1 "$status"
+  assert_is 'printed' '' "$output"
+  assert_is 'told' "check: bubblewrap is not installed (apt-get install bubblewrap): a stranger's program is not run \
+without a sandbox; UNSANDBOXED=1 runs your own" "$stderr"
+  # A system that refuses it the namespaces.
+  printf '#!/bin/sh\necho "bwrap: No permissions to create a new namespace" >&2\nexit 1\n' >"$WITHOUT/bwrap"
+  chmod +x "$WITHOUT/bwrap"
+  for file in "$solution" "$BATS_TEST_TMPDIR/traitor.c"; do
+    run --separate-stderr env PATH="$WITHOUT" "$CHECK" --json "$BATS_TEST_TMPDIR/json" 01 "$file"
+    assert_is 'exit status where it makes no sandbox' 1 "$status"
+    assert_is 'printed' '' "$output"
+    assert_output_of_bwrap "$stderr"
+  done
+  assert_is 'results, or files that the program has made' '' "$(find "$BATS_TEST_TMPDIR" -name json -o -name ran)"
+}
+
+# assert_output_of_bwrap TEXT: one line, with what bwrap has said.
+assert_output_of_bwrap() {
+  assert_is 'lines' 1 "$(wc -l <<<"$1")"
+  assert_is 'told' "check: bwrap: No permissions to create a new namespace: a stranger's program is not run without a \
+sandbox; UNSANDBOXED=1 runs your own" "$1"
 }
 
 @test "with UNSANDBOXED=1 a program is run without, and still nothing is left" {
