@@ -282,6 +282,24 @@ pack() {
     "$(cut -d, -f1 "$RESULTS/gradebook.csv" | tr -d '"' | paste -sd ' ')"
 }
 
+@test "what is another number in each run is no number in the results" {
+  local trial text
+  unset FORKLAB_CHECK FORKLAB_SCRIPTS
+  mkdir -p "$CLASS/anna"
+  # It asks for port 0, and so gets any.
+  sed 's/htons(port)/htons(0)/' "$LAB_ROOT/solutions/01-single-client/exercise.c" \
+    >"$CLASS/anna/01-single-client.c"
+  for trial in first second; do
+    RESULTS=$BATS_TEST_TMPDIR/$trial grade_class --chapters 01
+    assert_is "exit status ($stderr)" 0 "$status"
+    text=$(jq -r '.tests[1].output' "$BATS_TEST_TMPDIR/$trial/results/anna/01.json")
+    assert_is 'what was found' 'found:    it listens on port ?????, which the kernel has chosen, not on 9002' \
+      "$(grep '^found:' <<<"$text")"
+    assert_is 'ports that were chosen' 0 "$(grep -cE '[3-6][0-9]{4}' <<<"$text" || true)"
+  done
+  assert_holds cmp "$BATS_TEST_TMPDIR"/{first,second}/feedback/anna.md
+}
+
 @test "a result is taken again only for the same bytes, scripts and seed" {
   hand_in anna right
   hand_in ben wrong

@@ -233,12 +233,18 @@ serve() {
 
 # not_listening: why, for a student.
 not_listening() {
-  local line
+  local line port first last
   line=$(sed -n 's/^ended exit \(.*\)/it has ended with exit status \1/p; s/^ended signal \(.*\)/it was ended by signal \1/p' "$BOX.report")
   if [[ -n $line ]]; then
     printf '%s, and does not listen on port %s' "$line" "$PORT"
   elif ((${#LISTENING[@]} > 0)); then
-    printf 'it listens on port %s, not on %s' "${LISTENING[*]%% *}" "$PORT"
+    port=${LISTENING[0]%% *}
+    read -r first last </proc/sys/net/ipv4/ip_local_port_range
+    if ((port >= first && port <= last)); then
+      printf 'it listens on port %s, which the kernel has chosen, not on %s' "$port" "$PORT"
+    else
+      printf 'it listens on port %s, not on %s' "$port" "$PORT"
+    fi
   else
     printf 'nobody listens on port %s' "$PORT"
   fi
