@@ -200,7 +200,7 @@ END
   "${CC:-cc}" -g -O0 -o same same.c
   trace -- ./same
   agrees
-  steps_are 'the file that descriptor 3 refers to, whenever it is open' \
+  steps_are 'how many files descriptors 3 and 4 refer to, in all steps' \
     '[steps | process("P").descriptors[]? | select(.fd == 3 or .fd == 4) | .object] | unique | length' 1
 }
 

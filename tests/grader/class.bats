@@ -35,11 +35,11 @@ teardown() {
 
 @test "archives and exports are read as the platforms make them" {
   local make=$BATS_TEST_TMPDIR/make
-  mkdir -p "$make/work/01-first" "$make/flat" "$CLASS/Jörg Müller_12345_assignsubmission_file_"
-  printf 'right\n' | tee "$make/work/01-first/exercise.c" >"$make/flat/02-second.c"
+  mkdir -p "$make/mine/01-first" "$make/flat" "$CLASS/Jörg Müller_12345_assignsubmission_file_"
+  printf 'right\n' | tee "$make/mine/01-first/exercise.c" >"$make/flat/02-second.c"
   # A student's own archive, with a folder around it, or flat; a platform's folder with an archive in it.
-  (cd "$make" && zip -qr "$CLASS/anna.zip" work && tar -czf "$CLASS/Ben de Boer.tar.gz" -C flat 02-second.c &&
-    zip -qr "$CLASS/Jörg Müller_12345_assignsubmission_file_/my work.zip" work)
+  (cd "$make" && zip -qr "$CLASS/anna.zip" mine && tar -czf "$CLASS/Ben de Boer.tar.gz" -C flat 02-second.c &&
+    zip -qr "$CLASS/Jörg Müller_12345_assignsubmission_file_/my work.zip" mine)
   # The same file twice is no contradiction.
   cp "$CLASS/anna.zip" "$CLASS/anna.tgz.zip"
   mv "$CLASS/anna.tgz.zip" "$BATS_TEST_TMPDIR/"
@@ -282,7 +282,7 @@ pack() {
     "$(cut -d, -f1 "$RESULTS/gradebook.csv" | tr -d '"' | paste -sd ' ')"
 }
 
-@test "what is another number in each run is no number in the results" {
+@test "a port that the kernel has chosen is no number in the results" {
   local trial text
   unset FORKLAB_CHECK FORKLAB_SCRIPTS
   mkdir -p "$CLASS/anna"

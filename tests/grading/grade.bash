@@ -49,8 +49,6 @@ grade_compile() {
   grade_run
   in_sandbox
   local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script
-  # A run by bats alone may come a second time.
-  [[ ! -e $GRADE_RUN/compile ]] || rm -f "$GRADE_RUN"/{program,not-run,no-sandbox,undecided.*}
   if [[ ! -f $source || ! -r $source ]]; then
     printf 'there is no file %s that can be read\n' "$source" >"$GRADE_RUN/warnings"
     printf 'it does not compile\n' >"$GRADE_RUN/not-run"

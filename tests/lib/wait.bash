@@ -4,7 +4,7 @@
 # output tells what was found instead. DEADLINE (seconds) is generous, since it
 # is only ever reached by a test that fails; FORKLAB_DEADLINE overrides it.
 
-DEADLINE=${FORKLAB_DEADLINE:-30}
+DEADLINE=${FORKLAB_DEADLINE:-10}
 
 # untraced: bats notes every command by a DEBUG trap, which costs more than the
 # commands. A function that says `local -` and then this is left out, with all
