@@ -49,7 +49,7 @@ teardown() {
   read_on 'After the fork'
   depends together
   decides children 'its clients have no processes of their own'
-  serve
+  serve_at_rest
   joins a
   joins b
   look
@@ -61,7 +61,7 @@ teardown() {
   expected 'after three clients have left only the first process lives'
   read_on 'The child has ended'
   depends together children
-  serve
+  serve_at_rest
   joins a
   joins b
   joins c

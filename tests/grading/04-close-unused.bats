@@ -60,7 +60,7 @@ teardown() {
   expected 'two hundred clients, one after another, are served by a server that may open 16 descriptors'
   read_on 'Sixteen descriptors' 03
   depends leak
-  serve -n 16 -p 400
+  serve_at_rest -n 16 -p 400
   client visit 200 "$PORT" 100 "$BYTES"
   reaches "alive<=$RESTING"
   look

@@ -35,7 +35,7 @@ teardown() {
   expected 'the only client leaves, and the same process serves the next'
   read_on 'Investigate'
   decides goes-on 'it does not outlive the end of a child'
-  serve
+  serve_at_rest
   local i
   for i in 1 2 3; do
     joins "c$i"
@@ -60,7 +60,7 @@ teardown() {
 
 # twenty_leave: twenty children end while the server is stopped: then it goes on.
 twenty_leave() {
-  serve
+  serve_at_rest
   client connect-many c 20 "$PORT"
   client exchange-many c 100 "$BYTES"
   kill -STOP "$SERVER"
@@ -88,7 +88,7 @@ twenty_leave() {
   expected 'every line it prints is one of the four that it knows'
   read_on 'What else is wrong in the handler' 07
   depends goes-on
-  serve
+  serve_at_rest
   local round
   for round in 1 2 3; do
     joins a
@@ -117,7 +117,7 @@ twenty_leave() {
   expected 'client A leaves, client B stays: B is served on, and a new client C is served too'
   read_on 'Investigate'
   depends goes-on
-  serve
+  serve_at_rest
   joins a
   joins b
   client close a

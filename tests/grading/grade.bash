@@ -214,7 +214,7 @@ launch() {
 }
 
 # serve [OPTION]...: launch, and wait until someone inside listens on PORT. Sets SERVER, the eldest
-# process that holds the listening socket; RESTING, the processes there are without a client.
+# process that holds the listening socket.
 serve() {
   local -
   untraced
@@ -226,6 +226,16 @@ serve() {
     return 1
   fi
   SERVER=$LISTENER
+}
+
+# serve_at_rest [OPTION]...: serve, and wait until all inside sleep. Sets RESTING, the processes there
+# are without a client: a server may make its children after it has begun to listen.
+serve_at_rest() {
+  local -
+  untraced
+  serve "$@" || return 1
+  # Who never sleeps is counted as it is by then.
+  inside settled 5 || true
   RESTING=$ALIVE
 }
 

@@ -1,5 +1,8 @@
 /*
  * tests/variants/06-polling-wait/prefork.c - three children, made beforehand, which take one client after another; a parent that replaces them.
+ *
+ * It prepares for a while between listen and the first fork, as servers do: there is a moment when
+ * it listens and has no children yet.
  */
 #define _XOPEN_SOURCE 700
 
@@ -12,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* So many clients are served at a time. Others wait in the backlog. */
@@ -84,6 +88,13 @@ static void echo_client(int conn_fd)
     }
 }
 
+/* Use a tenth of a second of the processor. */
+static void prepare(void)
+{
+    while (clock() < CLOCKS_PER_SEC / 10)
+        ;
+}
+
 int main(int argc, char *argv[])
 {
     if (argc != 2) {
@@ -93,6 +104,7 @@ int main(int argc, char *argv[])
     /* Each line leaves at once, also into a file or a pipe. */
     setvbuf(stdout, NULL, _IOLBF, 0);
     int listen_fd = open_listener(parse_port(argv[1]));
+    prepare();
     for (int children = 0;; children--) {
         for (; children < MAX_CHILDREN; children++) {
             pid_t pid = fork();
