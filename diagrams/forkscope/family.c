@@ -164,6 +164,7 @@ int act_end(struct tracer *t, struct task *task, int status, struct error *err)
             t->tasks[i]->state = TASK_ENDED;
     release_vfork(t, task->pid);
     tracer_stir(t);
+    t->orphans = true;
     (void)proc_stat(task->pid, &stat);
     bool ours = tracer_process(t, stat.parent) == NULL;
     /*

@@ -2,7 +2,6 @@
 #include "tracer.h"
 #include "proc.h"
 #include "record.h"
-#include "snapshot.h"
 #include "stage.h"
 
 #include <ctype.h>
@@ -133,11 +132,15 @@ static void reap_orphans(struct tracer *t)
 {
     struct proc_stat stat;
 
+    if (!t->orphans)
+        return;
+    t->orphans = false;
     for (size_t i = 0; i < t->task_count; i++) {
         struct task *task = t->tasks[i];
         if (task->state == TASK_ENDED && task->tid == task->pid &&
-            proc_stat(task->pid, &stat) == 0 && stat.parent == getpid() && task->reaped)
-            (void)waitpid(task->pid, NULL, __WALL | WNOHANG);
+            proc_stat(task->pid, &stat) == 0 && stat.parent == getpid() && task->reaped &&
+            waitpid(task->pid, NULL, __WALL | WNOHANG) == 0)
+            t->orphans = true; /* not yet: once more with the next step */
     }
 }
 
@@ -164,7 +167,8 @@ static int measure(struct tracer *t, struct snapshot *s, struct error *err)
                           .roots = roots,
                           .root_count = count,
                           .clients = clients,
-                          .client_count = t->peer_count};
+                          .client_count = t->peer_count,
+                          .memory = &t->sockets};
     int result = snapshot_take(&scope, s, err);
     if (result == -1 && children.count == 0) {
         memset(s, 0, sizeof *s);
@@ -176,40 +180,12 @@ static int measure(struct tracer *t, struct snapshot *s, struct error *err)
     return result;
 }
 
-/*
- * Is what client `peer` and the server have sent one another there? By the bytes counted, not by
- * acknowledgements, which come up to 40 ms later and change no picture.
- */
-static bool delivered(struct tracer *t, const struct peer *peer)
-{
-    struct tcp_socket client, server, key = tcp_reverse(&peer->key);
-    struct error unused;
-
-    if (tcp_find(t->tcp, &peer->key, &client, &unused) != 1 ||
-        tcp_find(t->tcp, &key, &server, &unused) != 1)
-        return false;
-    if (!client.counted || !server.counted)
-        return client.send == 0 && server.send == 0;
-    /* A FIN that is on its way; the one that answers it makes both leave these states. */
-    if ((client.state == TCP_FIN_WAIT1 && server.state == TCP_ESTABLISHED) ||
-        (server.state == TCP_FIN_WAIT1 && client.state == TCP_ESTABLISHED) ||
-        client.state == TCP_LAST_ACK || server.state == TCP_LAST_ACK)
-        return false;
-    return server.received >= client.sent && client.received >= server.sent;
-}
-
 /* Does anything still cross the network? */
 static bool moving(struct tracer *t, const struct snapshot *s)
 {
-    for (size_t i = 0; i < s->object_count; i++) {
-        const struct object *o = &s->objects[i];
-        const struct peer *peer = NULL;
-        for (size_t k = 0; k < t->peer_count && o->kind == OBJECT_CONNECTION; k++)
-            if (t->peers[k].key.port == o->peer_port)
-                peer = &t->peers[k];
-        if (o->in_flight && (peer == NULL || !delivered(t, peer)))
+    for (size_t i = 0; i < s->object_count; i++)
+        if (s->objects[i].in_flight)
             return true;
-    }
     for (size_t i = 0; i < t->peer_count; i++) {
         bool held = false;
         for (size_t k = 0; k < s->object_count; k++)

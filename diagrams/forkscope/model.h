@@ -106,7 +106,7 @@ struct object {
     unsigned unread;      /* connection: bytes that wait to be read */
     bool end_of_file;     /* connection: the peer's end of file waits to be read */
     bool waiting;         /* connection: in a backlog, so no process has a descriptor */
-    bool in_flight;       /* sent and not acknowledged yet: the picture is still moving */
+    bool in_flight;       /* sent and not arrived yet: the picture is still moving */
     int client;           /* index into snapshot.clients, or -1 */
     char path[TEXT_SIZE]; /* file: its path, for example /dev/pts/0 */
 };

@@ -9,45 +9,113 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/*
- * Read a small file of /proc whole; `text` is always terminated.
- * Returns its length, or -1 with errno set.
- */
-static ssize_t read_text(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t length = 0;
+/* ---- files of /proc that stay open ---- */
 
+/*
+ * A trace asks for the same few files of the same few processes in every step. Reading one that is
+ * open is one system call instead of four, and never another process's file: once the process has
+ * been waited for, the file says ESRCH, though its number be used again.
+ */
+enum { MOST_KEPT = 64, KEPT_FILES = 4 };
+
+static const char *const kept_names[KEPT_FILES] = {"stat", "status", "syscall", "children"};
+
+enum kept_name { STAT, STATUS, SYSCALL, CHILDREN };
+
+static struct kept {
+    pid_t pid; /* 0: an empty place */
+    int fd[KEPT_FILES];
+} kept[MOST_KEPT];
+
+/* How many places may be used: for no more than a quarter of the descriptors that we may open. */
+static size_t places(void)
+{
+    static size_t count;
+    struct rlimit limit;
+
+    if (count == 0) {
+        count = MOST_KEPT;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < MOST_KEPT * KEPT_FILES)
+            count = (size_t)limit.rlim_cur / 4 / KEPT_FILES + 1;
+    }
+    return count;
+}
+
+static struct kept *place_of(pid_t pid)
+{
+    return &kept[(size_t)pid % places()];
+}
+
+static void forget(struct kept *k)
+{
+    for (size_t i = 0; i < KEPT_FILES && k->pid != 0; i++)
+        if (k->fd[i] != -1)
+            close(k->fd[i]);
+    k->pid = 0;
+}
+
+/*
+ * The open file /proc/PID/NAME; it stays ours. Returns -1 with errno set.
+ * Of a former process with this number "children" is empty: read "stat" first, which tells.
+ */
+static int kept_file(pid_t pid, enum kept_name name)
+{
+    char path[96];
+    struct kept *k = place_of(pid);
+
+    if (k->pid == pid && k->fd[name] != -1)
+        return k->fd[name];
+    if (name == CHILDREN)
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    else
+        snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, kept_names[name]);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
         return -1;
-    for (;;) {
-        ssize_t got = read(fd, text + length, size - 1 - length);
-        if (got == -1) {
-            int saved_errno = errno;
-            close(fd);
-            errno = saved_errno;
-            return -1;
-        }
-        if (got == 0)
-            break;
-        length += (size_t)got;
+    if (k->pid != pid) {
+        forget(k);
+        *k = (struct kept){.pid = pid, .fd = {-1, -1, -1, -1}};
     }
-    close(fd);
-    text[length] = '\0';
-    return (ssize_t)length;
+    k->fd[name] = fd;
+    return fd;
 }
+
+/*
+ * Read one of these files, which is smaller than `size`; `text` is always terminated.
+ * Returns its length, or -1 with errno set.
+ */
+static ssize_t read_text(pid_t pid, enum kept_name name, char *text, size_t size)
+{
+    /* Twice: a file that was open may be that of a former process with this number. */
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int fd = kept_file(pid, name);
+        if (fd == -1)
+            return -1;
+        ssize_t got = pread(fd, text, size - 1, 0);
+        if (got > 0) {
+            text[got] = '\0';
+            return got;
+        }
+        int saved_errno = got == 0 ? ESRCH : errno;
+        forget(place_of(pid));
+        errno = saved_errno;
+    }
+    return -1;
+}
+
+/* ---- what they say ---- */
 
 int proc_stat(pid_t pid, struct proc_stat *stat)
 {
-    char path[64], text[1024];
+    char text[1024];
 
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (read_text(path, text, sizeof text) == -1)
+    if (read_text(pid, STAT, text, sizeof text) == -1)
         return -1;
     /* The name in parentheses may itself hold spaces and parentheses: start after the last one. */
     char *at = strrchr(text, ')');
@@ -83,9 +151,12 @@ bool proc_is_ours(pid_t pid)
 {
     char path[64];
     struct stat owner;
+    static uid_t user = (uid_t)-1; /* ours, asked for once */
 
+    if (user == (uid_t)-1)
+        user = geteuid();
     snprintf(path, sizeof path, "/proc/%d", (int)pid);
-    return geteuid() == 0 || (stat(path, &owner) == 0 && owner.st_uid == geteuid());
+    return user == 0 || (stat(path, &owner) == 0 && owner.st_uid == user);
 }
 
 static void add_pid(struct pid_list *list, pid_t pid)
@@ -94,28 +165,48 @@ static void add_pid(struct pid_list *list, pid_t pid)
     list->items[list->count++] = pid;
 }
 
+/* Append the children that file `fd` lists. Returns 0, or -1 with errno set. */
+static int read_children(int fd, struct pid_list *list)
+{
+    enum { LONGEST = 16 }; /* bytes of one number and its space */
+    char text[4096];
+    size_t kept_bytes = 0, room;
+    off_t offset = 0;
+    ssize_t got;
+
+    /* Numbers, each followed by a space; one may be cut in two at the end of a read. */
+    do {
+        room = sizeof text - 1 - kept_bytes;
+        got = pread(fd, text + kept_bytes, room, offset);
+        if (got <= 0)
+            break;
+        offset += got;
+        char *at = text, *space;
+        text[kept_bytes + (size_t)got] = '\0';
+        for (; (space = strchr(at, ' ')) != NULL; at = space + 1)
+            add_pid(list, (pid_t)strtol(at, NULL, 10));
+        kept_bytes = strlen(at);
+        memmove(text, at, kept_bytes);
+    } while ((size_t)got + LONGEST > room); /* there was no room for another one */
+    return got == -1 ? -1 : 0;
+}
+
 /* Append the children of one thread. Returns 0, or -1 with errno set. */
 static int thread_children(pid_t pid, pid_t thread, struct pid_list *list)
 {
-    char path[96], text[4096];
-    size_t kept = 0;
-    ssize_t got;
+    char path[96];
 
+    if (thread == pid) {
+        int own = kept_file(pid, CHILDREN);
+        return own == -1 ? -1 : read_children(own, list);
+    }
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)thread);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
         return -1;
-    /* Numbers, each followed by a space; one may be cut in two at the end of a read. */
-    while ((got = read(fd, text + kept, sizeof text - 1 - kept)) > 0) {
-        char *at = text, *space;
-        text[kept + (size_t)got] = '\0';
-        for (; (space = strchr(at, ' ')) != NULL; at = space + 1)
-            add_pid(list, (pid_t)strtol(at, NULL, 10));
-        kept = strlen(at);
-        memmove(text, at, kept);
-    }
+    int result = read_children(fd, list);
     close(fd);
-    return got == -1 ? -1 : 0;
+    return result;
 }
 
 /* The slow way, for kernels without CONFIG_PROC_CHILDREN. */
@@ -202,15 +293,14 @@ static const struct call_name call_names[] = {
 
 int proc_call(pid_t pid, char *call, size_t size, int *fd, pid_t *child)
 {
-    char path[64], text[256];
+    char text[256];
     long number;
     unsigned long first, second;
 
     call[0] = '\0';
     *fd = -1;
     *child = -1;
-    snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
-    if (read_text(path, text, sizeof text) == -1)
+    if (read_text(pid, SYSCALL, text, sizeof text) == -1)
         return -1;
     if (strncmp(text, "running", 7) == 0)
         return 1;
@@ -299,13 +389,12 @@ int proc_borrow(pid_t pid, int fd)
 
 int proc_signals(pid_t tid, struct proc_signals *signals)
 {
-    char path[64], text[8192];
+    char text[8192];
     unsigned long long thread, process, blocked, ignored, caught;
     int group;
 
     memset(signals, 0, sizeof *signals);
-    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
-    if (read_text(path, text, sizeof text) == -1)
+    if (read_text(tid, STATUS, text, sizeof text) == -1)
         return -1;
     const char *at = strstr(text, "SigPnd:"), *id = strstr(text, "Tgid:");
     if (at == NULL || id == NULL || sscanf(id, "Tgid: %d", &group) != 1 ||

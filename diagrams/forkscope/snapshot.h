@@ -5,6 +5,17 @@
 #include "model.h"
 #include "tcp.h"
 
+/*
+ * Sockets that the snapshot before has found, so that the next one asks for each by its addresses
+ * and need not find these out again. Whether it is still the same one, the kernel tells by its inode.
+ * Zeroed to begin with; free items.
+ */
+struct socket_memory {
+    struct tcp_socket *items;
+    size_t count;
+    bool alone; /* only these processes make sockets here: whoever listens is known, or is held */
+};
+
 /* What to measure, and what is known already. */
 struct scope {
     struct tcp_channel *tcp; /* in the network namespace of the processes, or NULL: then */
@@ -14,6 +25,7 @@ struct scope {
     bool orphans;                     /* the roots are children whose parent has ended: none is P */
     const struct tcp_socket *clients; /* ends of clients that are known, or NULL: saves a search */
     size_t client_count;              /* for connections in the backlog */
+    struct socket_memory *memory;     /* from snapshot to snapshot, or NULL */
 };
 
 /*

@@ -202,6 +202,17 @@ static bool same_address(const uint32_t a[4], const uint32_t b[4])
     return (a_mapped ? a[3] : a[0]) == (b_mapped ? b[3] : b[0]);
 }
 
+const struct tcp_socket *tcp_of_key(const struct tcp_list *list, const struct tcp_socket *key)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct tcp_socket *s = &list->items[i];
+        if (by_ports(s, key) == 0 && same_address(s->here, key->here) &&
+            same_address(s->there, key->there))
+            return s;
+    }
+    return NULL;
+}
+
 const struct tcp_socket *tcp_peer(const struct tcp_list *list, const struct tcp_socket *s)
 {
     struct tcp_socket key = {.port = s->peer_port, .peer_port = s->port};

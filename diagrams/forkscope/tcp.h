@@ -59,6 +59,9 @@ void tcp_list_free(struct tcp_list *list);
 /* The socket with this inode, or NULL. */
 const struct tcp_socket *tcp_of_inode(const struct tcp_list *list, uint64_t inode);
 
+/* The socket with these addresses and ports, IPv4 or the same as IPv6, or NULL. Needs no sorting. */
+const struct tcp_socket *tcp_of_key(const struct tcp_list *list, const struct tcp_socket *key);
+
 /* The other end of `s`, if that is on this machine too, else NULL. */
 const struct tcp_socket *tcp_peer(const struct tcp_list *list, const struct tcp_socket *s);
 

@@ -344,6 +344,7 @@ static void clean_up(struct tracer *t)
         close(t->output);
     free(t->printed);
     free(t->files);
+    free(t->sockets.items);
     free(t->peers);
     free(t->moments);
     step_free(&t->last);
@@ -365,8 +366,8 @@ int trace_program(const struct trace_options *options, struct error *err)
     for (size_t i = 0; i < t.scenario.count && t.title[0] == '\0'; i++)
         if (t.scenario.actions[i].verb == DO_TITLE)
             text_copy(t.title, sizeof t.title, t.scenario.actions[i].text);
-    if (!options->shared_network)
-        (void)launch_private_network(); /* not permitted: the ports are then shared with others */
+    /* Where it is not permitted the ports are shared with others. */
+    t.sockets.alone = !options->shared_network && launch_private_network();
     signal(SIGPIPE, SIG_IGN);
     stage_catch_signals();
     t.history = history_new();

@@ -19,6 +19,7 @@
 #include "calls.h"
 #include "history.h"
 #include "scenario.h"
+#include "snapshot.h"
 #include "step.h"
 #include "tcp.h"
 #include "trace.h"
@@ -89,6 +90,7 @@ struct tracer {
     const struct trace_options *options;
     struct trace trace; /* the header, the steps written so far, findings and end */
     struct tcp_channel *tcp;
+    struct socket_memory sockets;
     struct history *history;
     struct scenario scenario;
     size_t next_action;
@@ -98,6 +100,7 @@ struct tracer {
     struct task *current;
     struct task *next; /* whose turn it is before all others, or NULL */
     pid_t program;
+    bool orphans; /* a process has ended, so that its children may have become ours */
     int output;
     char *printed; /* since the last step */
     size_t printed_size;
