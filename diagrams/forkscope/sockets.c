@@ -138,12 +138,8 @@ static int find_listening(struct work *w, const struct scope *scope, struct erro
         struct tcp_socket found;
         if (memory->items[i].state != TCP_LISTEN)
             continue;
-        int result = look_up(w, scope->tcp, &memory->items[i], &found, err);
-        if (result == -1)
+        if (look_up(w, scope->tcp, &memory->items[i], &found, err) == -1)
             return -1;
-        /* Another one with its port is there too, or instead: SO_REUSEPORT. */
-        if (result == 1 && found.inode != memory->items[i].inode)
-            return list_listening(w, scope->tcp, err);
     }
     return 0;
 }
@@ -200,6 +196,7 @@ static int find_borrowed(struct work *w, const struct scope *scope, struct objec
     if (key.state != TCP_LISTEN || scope->memory == NULL || !scope->memory->alone)
         return 0;
     int result = find_both_ends(w, scope->tcp, &key, o->inode, err);
+    /* Not found so: another one has the same port (SO_REUSEPORT), say. */
     return result == 0 ? list_listening(w, scope->tcp, err) : result == 1 ? 0 : -1;
 }
 
@@ -265,10 +262,10 @@ static int find_backlog(struct work *w, const struct scope *scope, struct error 
         const struct tcp_socket *s = &w->tcp.items[i];
         if (s->state == TCP_LISTEN)
             for (size_t k = 0; k < w->out->object_count; k++)
-                waiting += w->out->objects[k].kind <= OBJECT_SOCKET &&
-                                   w->out->objects[k].inode == s->inode
-                               ? s->receive
-                               : 0;
+                waiting +=
+                    w->out->objects[k].kind <= OBJECT_SOCKET && w->out->objects[k].inode == s->inode
+                        ? s->receive
+                        : 0;
         /* With an inode it is accepted and found already, by its descriptor. */
         else if (s->inode == 0 && (s->state == TCP_ESTABLISHED || s->state == TCP_CLOSE_WAIT))
             known += listener_of(w, s) != NULL;

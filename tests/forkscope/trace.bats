@@ -176,6 +176,34 @@ ends_with() {
   steps_are 'states of the client' '[steps | .clients[].tcp] | unique[]' ESTABLISHED FIN_WAIT
 }
 
+@test "each of several sockets that listen on one port has its own state and backlog" {
+  trace -- "$TRACED/same_port"
+  agrees
+  ends_with P 'exit 0'
+  steps_are 'how many listen, as it changes' \
+    '[steps | [.objects[] | select(.tcp == "LISTEN")] | length] | . as $all
+     | [range(length) | select(. == 0 or $all[.] != $all[. - 1]) | $all[.]][]' 0 1 2 1 0 1 0
+  # Which of the two the kernel chooses is its own matter.
+  steps_are 'clients in all backlogs, beside the connections that are seen to wait there' \
+    '[steps | [([.objects[] | select(.tcp == "LISTEN") | .backlog] | add // 0),
+               ([.objects[] | select(.waiting)] | length)] | join(" ")] | unique[]' '0 0' '1 1'
+  steps_are 'connections that have waited' \
+    '[steps | .objects[] | select(.waiting) | .name] | unique | length' 2
+}
+
+@test "a process with the number of one that has ended is itself, with its own children" {
+  ((EUID == 0)) || skip 'only root can choose the next number of a process'
+  local own=(unshare --pid --fork --mount-proc)
+  "${own[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
+  run --separate-stderr bare timeout -k 5 60 env "$MARK" "${own[@]}" \
+    "$FORKSCOPE" trace -o trace -- "$TRACED/same_number"
+  assert_is "exit status of the trace, which said: $stderr" 0 "$status"
+  agrees
+  ends_with P 'exit 0'
+  steps_are 'whose children they are' '[steps | .processes[] | "\(.name) \(.parent)"] | unique[]' \
+    'C1 P' 'C2 P' 'C3 C2' 'P null'
+}
+
 @test "a file goes from hand to hand and stays the same object" {
   trace -- "$TRACED/representative"
   agrees
