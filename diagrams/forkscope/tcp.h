@@ -42,8 +42,8 @@ void tcp_close(struct tcp_channel *channel);
 
 /*
  * Append sockets to `list`: those that listen, or all but those in TIME_WAIT.
- * The first is cheap; the second walks the whole hash table of connections, 2 to
- * 30 ms, so ask tcp_find for what is known by its ports. Free the list with tcp_list_free.
+ * Both walk a whole hash table, the second one that takes 2 to 30 ms, so ask tcp_find
+ * for what is known by its addresses. Free the list with tcp_list_free.
  * Both return 0, or -1 with err filled.
  */
 int tcp_listening(struct tcp_channel *channel, struct tcp_list *list, struct error *err);
