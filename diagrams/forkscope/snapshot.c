@@ -35,13 +35,19 @@ static void describe_exit(int status, char *text, size_t size)
         snprintf(text, size, "exit %d", WEXITSTATUS(status));
 }
 
+/*
+ * Born within one clock tick, the lower number is the elder's; unless the numbers have reached their
+ * end in between and begun again (/proc/sys/kernel/pid_max, 32,768 or more), which so many show.
+ */
 static int by_birth(const void *a, const void *b)
 {
+    enum { MOST_IN_A_TICK = 16384 };
     const struct process *x = a, *y = b;
 
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
-    return (x->pid > y->pid) - (x->pid < y->pid);
+    int order = (x->pid > y->pid) - (x->pid < y->pid);
+    return x->pid - y->pid > MOST_IN_A_TICK || y->pid - x->pid > MOST_IN_A_TICK ? -order : order;
 }
 
 /* Append `pid`, unless it has ended and been waited for since its parent named it. */

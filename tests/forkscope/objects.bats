@@ -267,6 +267,39 @@ end_daemons() {
   done < <(find /proc/[0-9]*/fd/1 -lname "$OUTPUT" 2>/dev/null)
 }
 
+# Six children, among whom the numbers of processes begin again: their numbers as the kernel lists them,
+# eldest first, and as a snapshot does. To be run where numbers can be chosen: pid_namespaces(7).
+# shellcheck disable=SC2016 # expanded inside
+WRAPPED='
+  most=$(</proc/sys/kernel/pid_max) elder=(1 2)
+  while [[ $(printf "%s\n" "${elder[@]}" | sort -n) == "$(printf "%s\n" "${elder[@]}")" ]]; do
+    echo $((most - 5)) >/proc/sys/kernel/ns_last_pid || exit
+    "$1" children 6 >ready &
+    until [[ -s ready ]]; do sleep 0.01; done
+    read -ra elder </proc/$!/task/$!/children
+    "$2" snapshot --json $! >wrapped.json || exit
+    youngest_of $! >youngest
+    kill -KILL "${elder[@]}" $!
+    : >ready
+  done
+  echo "${elder[@]}" >elder'
+
+@test "children are named in the order of their birth, also where the numbers begin again" {
+  ((EUID == 0)) || skip 'only root can choose the next number of a process'
+  [[ -e /proc/thread-self/children ]] || skip 'this kernel does not list children by their birth'
+  local own=(unshare --pid --fork --mount-proc)
+  "${own[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
+  cd "$BATS_TEST_TMPDIR" || return
+  run bare timeout -k 5 60 "${own[@]}" bash -c "$(declare -f youngest_of)$WRAPPED" bash "$SHAPES" "$FORKSCOPE"
+  assert_is "exit status, with: $output" 0 "$status"
+  local elder
+  elder=$(<elder)
+  JSON=$(<wrapped.json)
+  json_is 'the elder ones first' "[${elder// /,}]" '[.processes[1:][].pid]'
+  json_is 'names' '["C1","C2","C3","C4","C5","C6"]' '[.processes[1:][].name]'
+  assert_is 'the youngest, as these tests find it' "${elder##* }" "$(<youngest)"
+}
+
 @test "more than 1,000 children are all shown and counted, soon enough" {
   local children=1050 NOW began
   # To make them takes as long as it takes; the picture of them is what shall be soon enough.

@@ -178,6 +178,38 @@ hostile() {
     "$(sed -n 's/^\([A-Z_]*\)=.*/\1/p' "$out" | sort | tr '\n' ' ' | sed 's/ $//')"
 }
 
+# A program with six children in the sandbox, among whom the numbers of processes begin again: their
+# numbers as the kernel lists them, eldest first, and as the grader sees them.
+# shellcheck disable=SC2016 # expanded inside
+WRAPPED='
+  most=$(</proc/sys/kernel/pid_max) elder=(1 2) before=4
+  while [[ $(printf "%s\n" "${elder[@]}" | sort -n) == "$(printf "%s\n" "${elder[@]}")" ]]; do
+    ((++before < 40)) || exit
+    rm -f report
+    echo $((most - before)) >/proc/sys/kernel/ns_last_pid || exit
+    "$1" run -r report -o out -b "$2:/server" -- /server &
+    "$1" wait report 0 20 "alive>=7" >seen || exit
+    parent=$(awk "\$1 == \"process\" { print \$2; exit }" seen)
+    read -ra elder </proc/$parent/task/$parent/children
+    awk "\$1 == \"process\" && \$3 == $parent { print \$2 }" seen >grader
+    kill -TERM $!
+    wait $!
+  done
+  printf "%s\n" "${elder[@]}" >elder'
+
+@test "the grader sees processes in the order of their birth, also where the numbers begin again" {
+  ((EUID == 0)) || skip 'only root can choose the next number of a process'
+  [[ -e /proc/thread-self/children ]] || skip 'this kernel does not list children by their birth'
+  local own=(unshare --pid --fork --mount-proc)
+  "${own[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
+  cd "$BATS_TEST_TMPDIR" || return
+  printf '#include <unistd.h>\nint main(void) { for (int i = 0; i < 6 && fork() != 0; i++) continue; pause(); }\n' >six.c
+  cc -o six six.c
+  run clean_shell timeout -k 5 60 "${own[@]}" bash -c "$WRAPPED" bash "$FORKLAB_BUILD/tests/sandbox" "$PWD/six"
+  assert_is "exit status, with: $output" 0 "$status"
+  assert_is 'as the grader sees them' "$(<elder)" "$(<grader)"
+}
+
 @test "in the sandbox nothing can be written but /tmp, and of /etc only the linker's cache is seen" {
   "$FORKLAB_BUILD/tests/sandbox" run -o "$BATS_TEST_TMPDIR/out" -e "$BATS_TEST_TMPDIR/err" -- /bin/sh -c '
     for place in / /dev /dev/shm /usr /usr/local /etc /proc /tmp; do

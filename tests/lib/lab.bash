@@ -245,12 +245,11 @@ has_references() {
   compare "descriptors that refer to socket $1" "$2" "$(references "$1")"
 }
 
-# newest_child: sets CHILD to the living child of the server with the highest pid
-# (pids rise, unless they wrap, which no test is long enough for).
+# newest_child: sets CHILD to the living child of the server that was born last.
 newest_child() {
   local -
   untraced
-  CHILD=$(living_children_of "$SERVER" | tail -n 1)
+  CHILD=$(youngest_of "$SERVER")
   [[ -n $CHILD ]]
 }
 

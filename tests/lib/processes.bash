@@ -57,6 +57,21 @@ living_children_of() {
   select_processes 4 "$1" RSDTt
 }
 
+# youngest_of PID: its living child that was born last: by its start, and within one clock tick by its
+# number, unless the numbers have begun again in between.
+youngest_of() {
+  cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent="$1" '
+    {
+      pid = $1
+      sub(/.*\) /, "")
+      if ($2 != parent || $1 == "Z" || $1 == "X") next
+      apart = pid - youngest
+      later = (apart > 0) == (apart < 16384 && apart > -16384)
+      if (youngest == "" || $20 > start || ($20 == start && later)) { youngest = pid; start = $20 }
+    }
+    END { if (youngest != "") print youngest }'
+}
+
 # session_of PID: every process of the session that PID began, zombies included.
 # It outlives its first process, and holds what that one left behind.
 session_of() {

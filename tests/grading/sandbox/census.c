@@ -43,9 +43,9 @@ static int read_stat(pid_t pid, struct member *m)
     const char *after = strrchr(text, ')');
     if (after == NULL ||
         sscanf(after + 1,
-               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d %*u "
+               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d %llu "
                "%*u %ld",
-               &m->state, &parent, &user, &system, &m->threads, &m->rss_pages) != 6)
+               &m->state, &parent, &user, &system, &m->threads, &m->start, &m->rss_pages) != 7)
         return -1;
     m->pid = pid;
     m->parent = parent;
@@ -72,6 +72,21 @@ static int by_pid(const void *a, const void *b)
     const struct member *x = a, *y = b;
 
     return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/*
+ * Born within one clock tick, the lower number is the elder's; unless the numbers have reached their
+ * end in between and begun again (/proc/sys/kernel/pid_max, 32,768 or more), which so many show.
+ */
+static int by_birth(const void *a, const void *b)
+{
+    enum { MOST_IN_A_TICK = 16384 };
+    const struct member *x = a, *y = b;
+
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    int order = (x->pid > y->pid) - (x->pid < y->pid);
+    return x->pid - y->pid > MOST_IN_A_TICK || y->pid - x->pid > MOST_IN_A_TICK ? -order : order;
 }
 
 /* Keep the descendants of init. A parent may have a higher pid than its child, when
@@ -101,6 +116,8 @@ static int keep_descendants(struct census *census, pid_t init)
             census->member[kept++] = census->member[i];
     census->count = kept;
     free(inside);
+    if (kept > 0)
+        qsort(census->member, kept, sizeof *census->member, by_birth);
     return 0;
 }
 

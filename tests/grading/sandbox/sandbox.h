@@ -78,13 +78,14 @@ struct member {
     long threads;        /* 0 for a zombie */
     unsigned long ticks; /* user and system time, in clock ticks */
     long rss_pages;
-    int listeners;   /* descriptors that refer to a listening socket of the port */
-    int sockets;     /* descriptors that refer to any socket */
-    int descriptors; /* open descriptors */
+    unsigned long long start; /* clock ticks after boot */
+    int listeners;            /* descriptors that refer to a listening socket of the port */
+    int sockets;              /* descriptors that refer to any socket */
+    int descriptors;          /* open descriptors */
 };
 
 struct census {
-    struct member *member; /* by rising pid */
+    struct member *member; /* in the order of their birth */
     size_t count, room;
     int unreadable; /* processes whose descriptors could not be read */
 };
