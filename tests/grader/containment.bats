@@ -220,6 +220,19 @@ WRAPPED='
     $(cd / && ls -d bin lib lib32 lib64 sbin 2>/dev/null | sort | sed '1i dev\netc\ninit\nproc\ntmp\nusr' | sort)
 }
 
+@test "a process that is left in a sandbox is found, and is not taken for one of another test" {
+  local kept=$BATS_TEST_TMPDIR/result.kept.d
+  mkdir "$kept"
+  start 'a neighbour' env FORKLAB_RUN="$MARK.other" "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/1.report" -- /bin/sleep 60
+  wait_until 'it runs' grep -q '^started' "$kept/1.report"
+  nothing_is_left
+  start 'a left one' env -u FORKLAB_RUN "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/2.report" -- /bin/sleep 60
+  wait_until 'it runs' grep -q '^started' "$kept/2.report"
+  run nothing_is_left
+  assert_is 'status' 1 "$status"
+  [[ $output == *'in a sandbox'*'expected: gone'* ]] || assert_is 'what is said' 'that a process is left' "$output"
+}
+
 @test "a run is over when its time is, and says so" {
   run "$FORKLAB_BUILD/tests/sandbox" run -t 1 -r "$BATS_TEST_TMPDIR/report" -- /bin/sh -c 'trap "" TERM; while :; do read x </dev/zero; done'
   assert_is 'status' 0 "$status"

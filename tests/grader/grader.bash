@@ -86,15 +86,37 @@ assert_points() {
 nothing_is_left() {
   local -
   untraced
-  wait_until 'nothing of the grader is left' has_no_marked
+  wait_until 'nothing of the grader is left' has_no_marked || return 1
   local spaces pid space
   # A program may have thrown its environment away, but it cannot leave its pid namespace.
   spaces=" $(sed -n 's/^started [0-9]* //p' "$BATS_TEST_TMPDIR"/result.*.d/*.report "$BATS_TEST_TMPDIR"/result.*.d/compile 2>/dev/null | tr '\n' ' ')"
   for pid in /proc/[0-9]*; do
-    space=$(readlink "$pid/ns/pid" 2>/dev/null) || continue
-    space=${space//[!0-9]/}
-    [[ $spaces != *" $space "* ]] || assert_is "process ${pid##*/} in a sandbox" 'gone' "$(tr '\0' ' ' <"$pid/cmdline")"
+    pid=${pid##*/}
+    space=$(pid_space "$pid")
+    [[ -z $space || $spaces != *" $space "* ]] || is_of_another_test "$pid" "$space" ||
+      assert_is "process $pid in a sandbox" 'gone' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" || return 1
   done
+}
+
+# pid_space PID: prints the number of its pid namespace, or nothing once it has ended.
+pid_space() {
+  local space
+  space=$(readlink "/proc/$1/ns/pid" 2>/dev/null) || return 0
+  printf '%s\n' "${space//[!0-9]/}"
+}
+
+# is_of_another_test PID SPACE: the number of a namespace is given again as soon as it is free. Whose it is
+# now, the first process in it tells, which is the sandbox's own and was started with the mark of its test.
+is_of_another_test() {
+  local first=$1 space=$2 parent mark
+  while parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$first/status" 2>/dev/null) &&
+    [[ -n $parent && $(pid_space "$parent") == "$space" ]]; do
+    first=$parent
+  done
+  # Once it has ended the kernel has ended all others there: pid_namespaces(7).
+  [[ -n $parent ]] && is_in_state "$first" RSDTt >/dev/null || return 0
+  mark=$(tr '\0' '\n' <"/proc/$first/environ" 2>/dev/null | sed -n 's/^FORKLAB_RUN=//p')
+  [[ -n $mark && $mark != "$MARK" ]]
 }
 
 has_no_marked() {
