@@ -272,15 +272,15 @@ end_daemons() {
 # shellcheck disable=SC2016 # expanded inside
 WRAPPED='
   most=$(</proc/sys/kernel/pid_max) elder=(1 2)
+  mkfifo told
   while [[ $(printf "%s\n" "${elder[@]}" | sort -n) == "$(printf "%s\n" "${elder[@]}")" ]]; do
     echo $((most - 5)) >/proc/sys/kernel/ns_last_pid || exit
-    "$1" children 6 >ready &
-    until [[ -s ready ]]; do sleep 0.01; done
+    "$1" children 6 >told &
+    read -r <told
     read -ra elder </proc/$!/task/$!/children
     "$2" snapshot --json $! >wrapped.json || exit
     youngest_of $! >youngest
     kill -KILL "${elder[@]}" $!
-    : >ready
   done
   echo "${elder[@]}" >elder'
 
