@@ -137,9 +137,10 @@ static void reap_orphans(struct tracer *t)
     t->orphans = false;
     for (size_t i = 0; i < t->task_count; i++) {
         struct task *task = t->tasks[i];
-        if (task->state == TASK_ENDED && task->tid == task->pid &&
-            proc_stat(task->pid, &stat) == 0 && stat.parent == getpid() && task->reaped &&
-            waitpid(task->pid, NULL, __WALL | WNOHANG) == 0)
+        if (task->state != TASK_ENDED || task->tid != task->pid || !task->reaped ||
+            proc_stat(task->pid, &stat) == -1 || stat.parent != getpid())
+            continue;
+        if (waitpid(task->pid, NULL, __WALL | WNOHANG) == 0)
             t->orphans = true; /* not yet: once more with the next step */
     }
 }

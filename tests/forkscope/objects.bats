@@ -285,12 +285,10 @@ WRAPPED='
   echo "${elder[@]}" >elder'
 
 @test "children are named in the order of their birth, also where the numbers begin again" {
-  ((EUID == 0)) || skip 'only root can choose the next number of a process'
-  [[ -e /proc/thread-self/children ]] || skip 'this kernel does not list children by their birth'
-  local own=(unshare --pid --fork --mount-proc)
-  "${own[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
+  needs_own_numbers
+  needs_list_of_children
   cd "$BATS_TEST_TMPDIR" || return
-  run bare timeout -k 5 60 "${own[@]}" bash -c "$(declare -f youngest_of)$WRAPPED" bash "$SHAPES" "$FORKSCOPE"
+  run bare timeout -k 5 60 "${OWN_NUMBERS[@]}" bash -c "$(declare -f youngest_of)$WRAPPED" bash "$SHAPES" "$FORKSCOPE"
   assert_is "exit status, with: $output" 0 "$status"
   local elder
   elder=$(<elder)

@@ -192,10 +192,8 @@ ends_with() {
 }
 
 @test "a process with the number of one that has ended is itself, with its own children" {
-  ((EUID == 0)) || skip 'only root can choose the next number of a process'
-  local own=(unshare --pid --fork --mount-proc)
-  "${own[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
-  run --separate-stderr bare timeout -k 5 60 env "$MARK" "${own[@]}" \
+  needs_own_numbers
+  run --separate-stderr bare timeout -k 5 60 env "$MARK" "${OWN_NUMBERS[@]}" \
     "$FORKSCOPE" trace -o trace -- "$TRACED/same_number"
   assert_is "exit status of the trace, which said: $stderr" 0 "$status"
   agrees

@@ -198,14 +198,12 @@ WRAPPED='
   printf "%s\n" "${elder[@]}" >elder'
 
 @test "the grader sees processes in the order of their birth, also where the numbers begin again" {
-  ((EUID == 0)) || skip 'only root can choose the next number of a process'
-  [[ -e /proc/thread-self/children ]] || skip 'this kernel does not list children by their birth'
-  local own=(unshare --pid --fork --mount-proc)
-  "${own[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
+  needs_own_numbers
+  needs_list_of_children
   cd "$BATS_TEST_TMPDIR" || return
   printf '#include <unistd.h>\nint main(void) { for (int i = 0; i < 6 && fork() != 0; i++) continue; pause(); }\n' >six.c
   cc -o six six.c
-  run clean_shell timeout -k 5 60 "${own[@]}" bash -c "$WRAPPED" bash "$FORKLAB_BUILD/tests/sandbox" "$PWD/six"
+  run clean_shell timeout -k 5 60 "${OWN_NUMBERS[@]}" bash -c "$WRAPPED" bash "$FORKLAB_BUILD/tests/sandbox" "$PWD/six"
   assert_is "exit status, with: $output" 0 "$status"
   assert_is 'as the grader sees them' "$(<elder)" "$(<grader)"
 }
@@ -223,10 +221,10 @@ WRAPPED='
 @test "a process that is left in a sandbox is found, and is not taken for one of another test" {
   local kept=$BATS_TEST_TMPDIR/result.kept.d
   mkdir "$kept"
-  start 'a neighbour' env FORKLAB_RUN="$MARK.other" "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/1.report" -- /bin/sleep 60
+  start 'a neighbour' env FORKLAB_RUN="$MARK.other" "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/1.report" -- /usr/bin/tail -f /dev/null
   wait_until 'it runs' grep -q '^started' "$kept/1.report"
   nothing_is_left
-  start 'a left one' env -u FORKLAB_RUN "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/2.report" -- /bin/sleep 60
+  start 'a left one' env -u FORKLAB_RUN "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/2.report" -- /usr/bin/tail -f /dev/null
   wait_until 'it runs' grep -q '^started' "$kept/2.report"
   run nothing_is_left
   assert_is 'status' 1 "$status"

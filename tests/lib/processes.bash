@@ -72,6 +72,19 @@ youngest_of() {
     END { if (youngest != "") print youngest }'
 }
 
+# needs_own_numbers: skips the test where numbers of processes cannot be chosen. Sets OWN_NUMBERS, the words
+# before a command that runs it where they can, by /proc/sys/kernel/ns_last_pid: pid_namespaces(7).
+needs_own_numbers() {
+  ((EUID == 0)) || skip 'only root can choose the next number of a process'
+  OWN_NUMBERS=(unshare --pid --fork --mount-proc)
+  "${OWN_NUMBERS[@]}" true 2>/dev/null || skip 'this machine permits no namespace of processes'
+}
+
+# needs_list_of_children: skips the test where the kernel does not list children in the order of their birth.
+needs_list_of_children() {
+  [[ -e /proc/thread-self/children ]] || skip 'this kernel does not list children by their birth'
+}
+
 # session_of PID: every process of the session that PID began, zombies included.
 # It outlives its first process, and holds what that one left behind.
 session_of() {

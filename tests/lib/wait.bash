@@ -2,12 +2,9 @@
 #
 # No test sleeps for a fixed time. What it waits for is a command; its last
 # output tells what was found instead. DEADLINE (seconds) is generous, since it
-# is only ever reached by a test that fails; FORKLAB_DEADLINE overrides it. Where
-# the machine is so busy that a wait could look less than LOOKS times a second, it
-# goes on, up to six times as long: what it waits for had as little time.
+# is only ever reached by a test that fails; FORKLAB_DEADLINE overrides it.
 
 DEADLINE=${FORKLAB_DEADLINE:-10}
-LOOKS=20
 
 # untraced: bats notes every command by a DEBUG trap, which costs more than the
 # commands. A function that says `local -` and then this is left out, with all
@@ -41,16 +38,14 @@ wait_until() {
 }
 
 poll_until() {
-  local description=$1 NOW start looks=0 waited said=$BATS_TEST_TMPDIR/said
+  local description=$1 NOW end said=$BATS_TEST_TMPDIR/said
   shift
   now_ms
-  start=$NOW
+  end=$((NOW + DEADLINE * 1000))
   until "$@" >"$said" 2>&1; do
     now_ms
-    waited=$((NOW - start))
-    ((looks += 1))
-    if ((waited >= DEADLINE * 1000 && looks >= DEADLINE * LOOKS || waited >= DEADLINE * 6000)); then
-      printf 'timed out after %d s: %s\n' $((waited / 1000)) "$description"
+    if ((NOW >= end)); then
+      printf 'timed out after %s s: %s\n' "$DEADLINE" "$description"
       printf 'command:  %s\nfound:    %s\n' "$*" "$(<"$said")"
       context
       return 1
