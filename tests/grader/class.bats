@@ -33,6 +33,23 @@ teardown() {
   assert_output --partial $'missing: 0 points\n  ben: 01-first\n  cleo: 02-second\n  dora: 01-first\n  dora: 02-second'
 }
 
+@test "all chapters are graded, in whatever order their scripts lie in the folder" {
+  local n all=()
+  for n in 05 09 03 08 04 07 06; do
+    cp "$FORKLAB_SCRIPTS/02-second.bats" "$FORKLAB_SCRIPTS/$n-second.bats"
+  done
+  for n in 02 03 04 05 06 07 08 09; do
+    all+=("$n-second")
+  done
+  hand_in anna right 01-first "${all[@]}"
+  hand_in ben right 01-first "${all[@]}"
+  grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_is 'calls' 18 "$(calls)"
+  assert_row student "01-first$(printf '|%s' "${all[@]}")|total"
+  assert_row ben '5|5|5|5|5|5|5|5|5|45'
+}
+
 @test "archives and exports are read as the platforms make them" {
   local make=$BATS_TEST_TMPDIR/make
   mkdir -p "$make/mine/01-first" "$make/flat" "$CLASS/Jörg Müller_12345_assignsubmission_file_"
