@@ -280,15 +280,25 @@ static int serve_next(int listen_fd)
     return 1;
 }
 
+/* SIGALRM ends the grace. It is blocked, so once it has come it is pending. */
+static int grace_is_over(void)
+{
+    sigset_t pending;
+
+    return grace == 0 || (sigpending(&pending) == 0 && sigismember(&pending, SIGALRM));
+}
+
 /* Let the children finish, until the grace is over or one more stop signal comes. */
 static void finish_children(void)
 {
     /* timeout(1) sends SIGTERM twice in a row: what comes together is one stop. */
     if (child_count > 0)
         poll(NULL, 0, REST_MS);
+    /* In seconds, and at least 1 as long as SIGALRM has not come: it cannot get lost here. */
+    unsigned left = alarm(0);
     let_signals_in();
-    stop_signals = grace > 0 ? 1 : 2;
-    alarm((unsigned)grace); /* its SIGALRM counts like one more SIGTERM */
+    stop_signals = left > 0 ? 1 : 2;
+    alarm(left); /* its SIGALRM counts like one more SIGTERM */
     for (;;) {
         /* Before ppoll, too: let_signals_in may have taken the SIGCHLD it would wait for. */
         while (reap_child(WNOHANG))
@@ -355,18 +365,16 @@ int main(int argc, char *argv[])
     /*
      * To those in the backlog the kernel has said "connected": take them along, as many as
      * there are now. Whoever comes later must not keep us here, and finds no room to queue.
-     * Nor must a slow machine: after a second or two the port is closed in any case.
+     * Nor must a slow machine: the grace begins before the first of them.
      */
-    struct timespec begun, now;
     struct tcp_info info = {.tcpi_unacked = (unsigned)max_children};
     socklen_t size = sizeof info;
+    alarm((unsigned)grace);
     (void)listen(listen_fd, 0);
     /* For a listening socket tcpi_unacked counts the backlog. Refused: take all we may. */
     (void)getsockopt(listen_fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-    clock_gettime(CLOCK_MONOTONIC, &begun);
-    for (unsigned n = 0; n < info.tcpi_unacked && child_count < max_children; n++) {
-        if (!serve_next(listen_fd) || clock_gettime(CLOCK_MONOTONIC, &now) == -1 ||
-            now.tv_sec > begun.tv_sec + 1)
+    while (info.tcpi_unacked-- > 0 && child_count < max_children && !grace_is_over()) {
+        if (!serve_next(listen_fd))
             break;
     }
     close(listen_fd);

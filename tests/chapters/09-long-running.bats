@@ -43,20 +43,29 @@ listens() {
   }
 }
 
+# backlog_is NUMBER: do so many connections wait to be accepted? Of a listening socket, ss
+# shows their number as Recv-Q. A client is told that it is connected before the server's
+# end is in the backlog: its last packet is still on the way.
+backlog_is() {
+  compare "connections in the backlog of port $PORT" "$1" \
+    "$(ss -Htln "sport = :$PORT" | awk '{ print $2 }')"
+}
+
 # port_closed: is there no listening socket on PORT any more?
 port_closed() {
   compare "listening sockets on port $PORT" '' "$(listeners_on "$PORT")"
 }
 
-# serve_with_faults: serve, so that break_call can make its calls fail.
+# serve_with_faults [OPTION]...: serve, so that break_call can make its calls fail.
 serve_with_faults() {
   local BEFORE=("$FORKLAB_BUILD/tests/fault" "$FAULTS") STATUS=0
   "${BEFORE[@]}" true 2>/dev/null || STATUS=$?
   ((STATUS != 77)) || skip 'the kernel does not let us make system calls fail (seccomp)'
-  serve
+  serve "$@"
 }
 
-# break_call CALL ERROR: from now on accept or fork fails so. Whole at once, by renaming.
+# break_call CALL ERROR: from now on accept or fork fails so, or is SLOW. Whole at once, by
+# renaming.
 break_call() {
   printf '%s' "$2" >"$FAULTS/new"
   mv "$FAULTS/new" "$FAULTS/$1"
@@ -84,6 +93,13 @@ asleep() {
 at_least() {
   (($2 >= $3)) || {
     printf '%s: expected at least %s, found %s\n' "$1" "$3" "$2"
+    return 1
+  }
+}
+
+at_most() {
+  (($2 <= $3)) || {
+    printf '%s: expected at most %s, found %s\n' "$1" "$3" "$2"
     return 1
   }
 }
@@ -869,16 +885,44 @@ stops_on() {
   wait_until 'the orphan has ended' has_nothing_running "$old"
 }
 
-@test "SIGTERM: those in the backlog are served before the port is closed" {
-  serve
+# stops_with_backlog NUMBER: it gets SIGTERM while so many clients, c, are in the backlog.
+stops_with_backlog() {
   stop "$SERVER"
-  client connect-many c 30 "$PORT"
+  client connect-many c "$1" "$PORT"
+  wait_until 'the backlog is full' backlog_is "$1"
   kill -TERM "$SERVER"
   resume "$SERVER"
   wait_until 'the port is closed' port_closed
+}
+
+@test "SIGTERM: those in the backlog are served before the port is closed" {
+  serve -g 1000
+  stops_with_backlog 30
   client exchange-many c 5000 1
   client close-many c
   assert_ended_well
+}
+
+@test "SIGTERM on a slow machine: the backlog is served, however long that takes" {
+  serve_with_faults -g 1000
+  break_call fork SLOW
+  stops_with_backlog 40
+  client exchange-many c 5000 1
+  client close-many c
+  heal_call fork # a sanitizer's check at the end forks, too
+  assert_ended_well
+}
+
+@test "-g 1: a slow machine does not keep the port beyond the grace" {
+  serve_with_faults -g 1
+  break_call fork SLOW
+  stops_with_backlog 40
+  # Ten in a second, and whom the main loop took: the others were reset.
+  at_most "forks" "$(failures fork)" 15
+  client expect-reset c40
+  heal_call fork
+  assert_ended_well
+  assert_is 'left behind' '' "$(running_of "$SERVER")"
 }
 
 @test "SIGTERM with every place taken: those served finish, the backlog is let go" {
@@ -936,7 +980,7 @@ stops_on() {
 }
 
 @test "SIGTERM in a storm of clients closes the port, and every child is collected" {
-  serve
+  serve -g 2 # a sanitized server may need longer than the deadline to take a thousand along
   start storm "$FORKLAB_BUILD/tests/load" flood "$PORT" 60000 4
   local storm=$PID i
   busy() { at_least 'clients' "$(grep -c '^new client' "$BATS_TEST_TMPDIR/0.out")" 300; }

@@ -5,9 +5,10 @@
  *
  * As long as the file DIRECTORY/accept (or DIRECTORY/fork) holds the name of an
  * error, ENFILE say, that call fails with it; when the file is gone or empty,
- * the kernel answers as usual. Each call that was made to fail adds one byte to
- * DIRECTORY/accept.count (or fork.count). Works for static programs too, and
- * the program keeps the pid of this one.
+ * the kernel answers as usual. With the word SLOW in it the call takes a tenth of
+ * a second longer and succeeds, as on a slow machine. Each call that was made to
+ * fail, or slow, adds one byte to DIRECTORY/accept.count (or fork.count). Works for
+ * static programs too, and the program keeps the pid of this one.
  *
  * Rests on seccomp_unotify(2): a helper process, no child of the program, is
  * asked by the kernel about these calls. It ends with the program and its
@@ -32,15 +33,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SLOW = -1 }; /* no error */
+
 static const struct {
     const char *name;
     int number;
 } errors[] = {
-    {"EMFILE", EMFILE},   {"ENFILE", ENFILE},
-    {"ENOBUFS", ENOBUFS}, {"ENOMEM", ENOMEM},
-    {"EAGAIN", EAGAIN},   {"ECONNABORTED", ECONNABORTED},
-    {"EPROTO", EPROTO},   {"EHOSTUNREACH", EHOSTUNREACH},
-    {"EPERM", EPERM},     {"EINTR", EINTR},
+    {"SLOW", SLOW},
+    {"EMFILE", EMFILE},
+    {"ENFILE", ENFILE},
+    {"ENOBUFS", ENOBUFS},
+    {"ENOMEM", ENOMEM},
+    {"EAGAIN", EAGAIN},
+    {"ECONNABORTED", ECONNABORTED},
+    {"EPROTO", EPROTO},
+    {"EHOSTUNREACH", EHOSTUNREACH},
+    {"EPERM", EPERM},
+    {"EINTR", EINTR},
     {"EINVAL", EINVAL},
 };
 
@@ -98,10 +107,13 @@ static _Noreturn void supervise(int listener)
         int error = wanted_error(is_accept ? "accept" : "fork");
         memset(&answer, 0, sizeof answer);
         answer.id = ask.id;
-        answer.error = -error;
-        if (error == 0)
+        if (error == SLOW)
+            poll(NULL, 0, 100);
+        if (error == 0 || error == SLOW)
             answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         else
+            answer.error = -error;
+        if (error != 0)
             count_failure(is_accept ? "accept.count" : "fork.count");
         ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     }
