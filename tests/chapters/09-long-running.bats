@@ -906,7 +906,7 @@ stops_with_backlog() {
 @test "SIGTERM on a slow machine: the backlog is served, however long that takes" {
   serve_with_faults -g 1000
   break_call fork SLOW
-  stops_with_backlog 40
+  DEADLINE=60 stops_with_backlog 30
   client exchange-many c 5000 1
   client close-many c
   heal_call fork # a sanitizer's check at the end forks, too
@@ -916,10 +916,10 @@ stops_with_backlog() {
 @test "-g 1: a slow machine does not keep the port beyond the grace" {
   serve_with_faults -g 1
   break_call fork SLOW
-  stops_with_backlog 40
+  stops_with_backlog 30
   # Ten in a second, and whom the main loop took: the others were reset.
   at_most "forks" "$(failures fork)" 15
-  client expect-reset c40
+  client expect-reset c30
   heal_call fork
   assert_ended_well
   assert_is 'left behind' '' "$(running_of "$SERVER")"
