@@ -141,8 +141,6 @@ a_client_too_many() {
 
 # refuses: wait until a client is refused.
 refuses() {
-  local -
-  untraced
   local NOW end n=0
   now_ms
   end=$((NOW + DEADLINE * 1000))

@@ -17,6 +17,10 @@
 
 # shellcheck disable=SC2034,SC2119,SC2120 # most of what is set here is for the tests to read
 
+# bats notes every command by a DEBUG trap, which costs more than the commands. Here it notes those of the
+# test itself: a failure of the script names the line of the test, and `check` shows our own words anyway.
+set +T
+
 # How long a client waits for its next byte, and a test for a state of the processes. Only a test that
 # fails ever waits so long, so it does not matter that this is generous.
 FORKLAB_DEADLINE=${FORKLAB_DEADLINE:-8}
@@ -44,8 +48,6 @@ in_sandbox() {
 
 # grade_compile: compile the submission, once a file. What comes of it is judged by the first test.
 grade_compile() {
-  local -
-  untraced
   grade_run
   in_sandbox
   local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script
@@ -135,8 +137,6 @@ depends() {
 
 # fails FOUND: the test fails; tell the student everything.
 fails() {
-  local -
-  untraced
   FOUND=$1
   [[ -z $DECIDES ]] || printf '%s\n' "$REASON" >"$GRADE_RUN/undecided.$DECIDES"
   printf 'why:      %s\nexpected: %s\nfound:    %s\n' "$WHY" "$EXPECTED" "$FOUND"
@@ -192,8 +192,6 @@ said() {
 # launch [OPTION]... [-- WORD]...: start the program in a new sandbox; see sandbox --help for
 # the options. WORD: its arguments instead of PORT. Sets BOX, the stem of its files.
 launch() {
-  local -
-  untraced
   local options=() words=("$PORT") program=/server
   while (($# > 0)) && [[ $1 != -- ]]; do
     options+=("$1")
@@ -216,8 +214,6 @@ launch() {
 # serve [OPTION]...: launch, and wait until someone inside listens on PORT. Sets SERVER, the eldest
 # process that holds the listening socket.
 serve() {
-  local -
-  untraced
   # Where this very thing was judged and found wrong, nothing behind it can be judged.
   depends listening echoing
   launch "$@" || return 1
@@ -231,8 +227,6 @@ serve() {
 # serve_at_rest [OPTION]...: serve, and wait until all inside sleep. Sets RESTING, the processes there
 # are without a client: a server may make its children after it has begun to listen.
 serve_at_rest() {
-  local -
-  untraced
   serve "$@" || return 1
   # Who never sleeps is counted as it is by then.
   inside settled 5 || true
@@ -261,8 +255,6 @@ not_listening() {
 # inside CONDITION [SECONDS]: wait until it holds of the processes in the sandbox (sandbox --help), and
 # note how they are: see note_census. Returns 1 when it does not come true; LATE says why.
 inside() {
-  local -
-  untraced
   local seen=$GRADE_RUN/seen result=0
   "$SANDBOX" wait "$BOX.report" "$PORT" "${2:-$((DEADLINE * 2))}" "$1" >"$seen" || result=1
   note_census "$seen"
@@ -271,8 +263,6 @@ inside() {
 
 # look: how the processes in the sandbox are now.
 look() {
-  local -
-  untraced
   "$SANDBOX" look "$INIT" "$PORT" >"$GRADE_RUN/seen"
   note_census "$GRADE_RUN/seen"
 }
@@ -329,8 +319,6 @@ found_instead() {
 
 # ends: wait until the program itself has ended. Sets ENDED: "exit N" or "signal N".
 ends() {
-  local -
-  untraced
   local NOW end
   now_ms
   end=$((NOW + DEADLINE * 1000))
@@ -348,8 +336,6 @@ ends() {
 
 # client COMMAND [WORD]...: as in lab.bash, but a failure is the submission's.
 client() {
-  local -
-  untraced
   if ! ask "$@"; then
     fails 'the clients of the grader do not answer'
     return 1
@@ -387,8 +373,6 @@ context() { :; }
 
 # grade_teardown: end everything that the submission started; nothing may be left of it.
 grade_teardown() {
-  local -
-  untraced
   local i box result=0
   for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do
     # The clients are one process. The sandbox ends everything inside of it, and says that it has.
@@ -446,8 +430,6 @@ echoes() {
 
 # prints COUNT LINE...: the program has printed each of these lines, exactly so often.
 prints() {
-  local -
-  untraced
   local line
   # Who would print once too often has done so when nobody moves any more.
   inside settled || true
@@ -458,8 +440,6 @@ prints() {
 
 # prints_like COUNT PATTERN: the same for lines that match (grep -E).
 prints_like() {
-  local -
-  untraced
   inside settled || true
   has_printed -xE "$2" "$1"
 }
