@@ -109,6 +109,14 @@ golden() {
   OUTPUT_TEXT=$(sed -E 's/^(   P +)[0-9]+ */\1PID  /; s/(ESTABLISHED|FIN_WAIT) +[0-9]{4,5}$/\1  PORT/' <<<"$output")
 }
 
+@test "of a server that listens on after SIGTERM the evidence shows one client too many, at any speed" {
+  run clean_shell "$CHECK" --quiet --json "$BATS_TEST_TMPDIR/json" 09 "$LAB_ROOT/tests/mutants/09-long-running/still-listens.c"
+  local evidence
+  evidence=$(jq -r '.tests[] | select(.name | startswith("told to stop it lets nobody in")) | .output' "$BATS_TEST_TMPDIR/json")
+  assert_regex "$evidence" 'found:    a client can still connect'
+  assert_regex "$evidence" '3 processes alive, 0 zombies, 4 sockets, 1 in the backlog'
+}
+
 @test "misuse of check is told in one line, with status 2" {
   local words
   for words in '' '3' '03 /nowhere.c' '98' '--seed x 03' '--sed 1 03' '03 a b' '--json'; do

@@ -34,7 +34,7 @@ static const char usage_text[] =
     "        -t S           wall clock (60)          -k KIB   output kept (64)\n"
     "        -u             limits only, no sandbox\n"
     "look  what processes are inside; INIT is the pid of the report\n"
-    "wait  until a condition holds: listening, over, alive<=N, alive==N, zombies==N,\n"
+    "wait  until a condition holds: listening, closed, over, alive<=N, alive==N, zombies==N,\n"
     "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, idle\n"
     "limit the soft limit of a process inside, from now on\n"
     "\n"

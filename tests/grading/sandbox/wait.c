@@ -142,7 +142,7 @@ int look_command(int argc, char **argv)
 
 /* ---- waiting ---- */
 
-enum what { LISTENING, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE };
+enum what { LISTENING, CLOSED, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE };
 
 struct condition {
     enum what what;
@@ -152,14 +152,14 @@ struct condition {
 
 static int parse_condition(const char *text, struct condition *c)
 {
-    static const char *const names[] = {"listening", "over", "alive",   "zombies",
-                                        "stopped",   "gone", "settled", "idle"};
+    static const char *const names[] = {"listening", "closed", "over",    "alive", "zombies",
+                                        "stopped",   "gone",   "settled", "idle"};
     size_t size = strcspn(text, "<>=");
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) != size || strncmp(names[i], text, size) != 0)
             continue;
-        int bare = i == LISTENING || i == OVER || i == SETTLED || i == IDLE;
+        int bare = i == LISTENING || i == CLOSED || i == OVER || i == SETTLED || i == IDLE;
         *c = (struct condition){.what = (enum what)i, .relation = text[size]};
         if (bare)
             return text[size] == '\0' ? 0 : -1;
@@ -184,6 +184,8 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
     switch (c->what) {
     case LISTENING:
         return l->server != 0;
+    case CLOSED:
+        return l->server == 0;
     case ALIVE:
         return compare(c, l->alive);
     case ZOMBIES:
@@ -265,7 +267,7 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
         if (r.over)
             return c->what == OVER ? 0 : end_wait(&r, port, "everything has ended");
         if (r.init > 0) {
-            if (take_look(&l, r.init, port, c->what == LISTENING) == -1)
+            if (take_look(&l, r.init, port, c->what == LISTENING || c->what == CLOSED) == -1)
                 return end_wait(&r, port, "/proc cannot be read");
             if (l.ticks != ticks || l.asleep != l.alive)
                 moved = now;
