@@ -15,7 +15,7 @@ def without_chance:
       .table = (if $line | test("^ *process +pid ") then "processes"
                 elif $line | test("^ *client +state +port") then "clients"
                 elif $line | test("^ *$|^[a-z]") then "" else .table end)
-      | .lines += [if .table == "processes" then $line | sub("^(?<name> *\\S+ +)[0-9]+ *"; "\(.name)-       ")
+      | .lines += [if .table == "processes" then $line | sub("^(?<name> *\\S+( of \\S+)? +)[0-9]+ *"; "\(.name)-       ")
                    elif .table == "clients" then $line | sub(" [0-9]+ *$"; " -")
                    else $line end])
     | .lines | join("\n")

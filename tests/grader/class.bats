@@ -299,6 +299,14 @@ pack() {
     "$(cut -d, -f1 "$RESULTS/gradebook.csv" | tr -d '"' | paste -sd ' ')"
 }
 
+@test "the number that a process got by chance is none in the results, that of a child's child neither" {
+  local text='evidence:\n   process  pid     state     descriptors\n   C1       24928   running   only 0, 1, 2\n   C2 of C1 24929   running   only 0, 1, 2'
+  run jq -r --arg key k --arg student s --arg chapter 03 --argjson max 10 -f "$LAB_ROOT/tests/classes/result.jq" \
+    <<<"{\"tests\":[{\"output\":\"$text\"}]}"
+  assert_is 'the rows' '   C1       -       running   only 0, 1, 2|   C2 of C1 -       running   only 0, 1, 2' \
+    "$(jq -r '.tests[0].output' <<<"$output" | tail -n 2 | paste -sd '|')"
+}
+
 @test "a port that the kernel has chosen is no number in the results" {
   local trial text
   unset FORKLAB_CHECK FORKLAB_SCRIPTS
