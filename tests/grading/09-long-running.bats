@@ -147,7 +147,7 @@ refuses() {
   now_ms
   end=$((NOW + DEADLINE * 1000))
   # It may look at its signals now and then only: that nothing moves is no reason to give up.
-  until inside closed || [[ $LATE == 'everything has ended' ]]; do
+  until inside closed "$DEADLINE" || [[ $LATE == 'everything has ended' ]]; do
     now_ms
     ((NOW < end)) || break
   done

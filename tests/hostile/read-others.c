@@ -59,9 +59,12 @@ int main(void)
     for (int pid = 1; pid < 1000; pid++) {
         if (pid == getpid())
             continue;
-        snprintf(path, sizeof path, "/proc/%d/root/etc/passwd", pid);
-        if (access(path, R_OK) == 0)
-            printf("reached: %s\n", path);
+        snprintf(path, sizeof path, "/proc/%d/root", pid);
+        int its_root = open(path, O_PATH);
+        if (its_root != -1 && faccessat(its_root, "etc/passwd", R_OK, 0) == 0)
+            printf("reached: etc/passwd in %s\n", path);
+        if (its_root != -1)
+            close(its_root);
         snprintf(path, sizeof path, "/proc/%d/environ", pid);
         if (open(path, O_RDONLY) != -1)
             printf("reached: %s\n", path);
