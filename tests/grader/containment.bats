@@ -226,9 +226,24 @@ WRAPPED='
   nothing_is_left
   start 'a left one' env -u FORKLAB_RUN "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/2.report" -- /usr/bin/tail -f /dev/null
   wait_until 'it runs' grep -q '^started' "$kept/2.report"
-  run nothing_is_left
+  DEADLINE=1 run nothing_is_left
   assert_is 'status' 1 "$status"
-  [[ $output == *'in a sandbox'*'expected: gone'* ]] || assert_is 'what is said' 'that a process is left' "$output"
+  [[ $output == *'nothing is left in a sandbox'*'still there: '* ]] || assert_is 'what is said' 'that a process is left' "$output"
+}
+
+@test "a sandbox that ends while one looks is not taken for one that is left" {
+  local kept=$BATS_TEST_TMPDIR/result.kept.d
+  mkdir "$kept"
+  start 'an ending one' env -u FORKLAB_RUN "$FORKLAB_BUILD/tests/sandbox" run -r "$kept/1.report" -- /usr/bin/tail -f /dev/null
+  wait_until 'it runs' grep -q '^started' "$kept/1.report"
+  # It ends after its first process was found, and before that one's environment is read.
+  mark_of() {
+    : >"$BATS_TEST_TMPDIR/asked"
+    end_session "$PID" >/dev/null
+  }
+  DEADLINE=1 run has_none_in " $(sed -n 's/^started [0-9]* //p' "$kept/1.report") "
+  assert_holds test -e "$BATS_TEST_TMPDIR/asked"
+  assert_is "status ($output)" 0 "$status"
 }
 
 @test "a run is over when its time is, and says so" {

@@ -82,19 +82,27 @@ assert_points() {
     "$1" "$(field .points)"
 }
 
-# nothing_is_left: no process of this test's grading runs, outside or inside of a sandbox.
+# nothing_is_left: no process of this test's grading runs, outside or inside of a sandbox. A moment is given:
+# the kernel takes a sandbox's first process its memory, and so its mark, before it kills all others there.
 nothing_is_left() {
   local -
   untraced
   wait_until 'nothing of the grader is left' has_no_marked || return 1
-  local spaces pid space
+  local spaces
   # A program may have thrown its environment away, but it cannot leave its pid namespace.
   spaces=" $(sed -n 's/^started [0-9]* //p' "$BATS_TEST_TMPDIR"/result.*.d/*.report "$BATS_TEST_TMPDIR"/result.*.d/compile 2>/dev/null | tr '\n' ' ')"
+  wait_until 'nothing is left in a sandbox' has_none_in "$spaces"
+}
+
+has_none_in() {
+  local spaces=$1 pid space
   for pid in /proc/[0-9]*; do
     pid=${pid##*/}
     space=$(pid_space "$pid")
-    [[ -z $space || $spaces != *" $space "* ]] || is_of_another_test "$pid" "$space" ||
-      assert_is "process $pid in a sandbox" 'gone' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" || return 1
+    [[ -z $space || $spaces != *" $space "* ]] || is_of_another_test "$pid" || {
+      printf 'still there: %s\n' "$pid"
+      return 1
+    }
   done
 }
 
@@ -105,18 +113,35 @@ pid_space() {
   printf '%s\n' "${space//[!0-9]/}"
 }
 
-# is_of_another_test PID SPACE: the number of a namespace is given again as soon as it is free. Whose it is
-# now, the first process in it tells, which is the sandbox's own and was started with the mark of its test.
+# is_of_another_test PID: the number of a namespace is given again as soon as it is free. Whose it is now,
+# the first process in it tells, which is the sandbox's own and was started with the mark of its test. Where
+# PID ends meanwhile, or that first one, none of its namespace is left, or it is not left itself: true as well.
 is_of_another_test() {
-  local first=$1 space=$2 parent mark
-  while parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$first/status" 2>/dev/null) &&
-    [[ -n $parent && $(pid_space "$parent") == "$space" ]]; do
+  local first=$1 parent inner mark
+  while kin_of "$first" && [[ $inner != 1 ]]; do
+    # Its number is 0 where it has ended. A parent that ends on the way hands its children on: once more.
+    if [[ $inner == 0 ]]; then
+      [[ $first != "$1" ]] || return 0
+      parent=$1
+    fi
     first=$parent
   done
-  # Once it has ended the kernel has ended all others there: pid_namespaces(7).
-  [[ -n $parent ]] && is_in_state "$first" RSDTt >/dev/null || return 0
-  mark=$(tr '\0' '\n' <"/proc/$first/environ" 2>/dev/null | sed -n 's/^FORKLAB_RUN=//p')
+  mark=$(mark_of "$first")
+  # One that has ended has no mark, and the kernel has ended all others there with it, pid_namespaces(7): so
+  # this is asked after the mark.
+  is_in_state "$first" RSDTt >/dev/null || return 0
   [[ -n $mark && $mark != "$MARK" ]]
+}
+
+# kin_of PID: sets parent, and inner: its own number in the innermost namespace, 0 once it has ended.
+kin_of() {
+  parent=0 inner=0
+  read -r parent inner < <(awk '/^PPid:/ { parent = $2 } /^NSpid:/ { print parent, $NF }' "/proc/$1/status" 2>/dev/null) || true
+}
+
+# mark_of PID: prints the mark in its environment, or nothing once it has ended.
+mark_of() {
+  { tr '\0' '\n' <"/proc/$1/environ"; } 2>/dev/null | sed -n 's/^FORKLAB_RUN=//p'
 }
 
 has_no_marked() {
