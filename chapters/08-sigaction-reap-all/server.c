@@ -4,7 +4,7 @@
  * New here:    waitpid in a loop, errno saved, only async-signal-safe calls,
  *              SA_RESTART and SA_NOCLDSTOP.
  * Still wrong: it ends when accept or fork fails for want of descriptors or
- *              processes, and Ctrl-C ends it without a word to its clients.
+ *              processes, and Ctrl-C cuts its clients off.
  * Try:         make diff-08, make run-08, and make watch-08
  */
 #define _XOPEN_SOURCE 700

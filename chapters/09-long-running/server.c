@@ -50,7 +50,7 @@ static const char usage[] =
     "usage: server [-b ADDRESS] [-c N] [-t SECONDS] [-g SECONDS] [-h] PORT\n"
     "  -b ADDRESS  listen on this IPv4 or IPv6 address (127.0.0.1)\n"
     "  -c N        serve at most N clients at a time, 1 to 10000; the rest wait (1000)\n"
-    "  -t SECONDS  leave a client that neither sends nor reads so long; 0: never (0)\n"
+    "  -t SECONDS  hang up on one that neither sends nor reads so long; 0: never (0)\n"
     "  -g SECONDS  on SIGTERM or SIGINT, the time clients have to finish (10)\n"
     "  -h          print this text; PORT 0 asks the kernel for a free one\n";
 

@@ -65,10 +65,7 @@ every_run_is_the_same() {
 }
 
 @test "every chapter's records are the same bytes with every processor busy" {
-  local i
-  for ((i = 0; i < 2 * $(nproc); i++)); do
-    start 'busy loop' "$SHAPES" spin
-  done
+  occupy_processors
   every_run_is_the_same $((3 * REPEAT))
 }
 

@@ -24,14 +24,6 @@ teardown() {
   [[ -z ${PUBLIC-} ]] || rm -rf "$PUBLIC"
 }
 
-# busy COUNT: start so many loops that do nothing but run.
-busy() {
-  local i
-  for ((i = 0; i < $1; i++)); do
-    start 'busy loop' bash -c 'while :; do :; done'
-  done
-}
-
 # same_again COUNT NUMBER: trace that chapter COUNT times; all must equal the file `first`, which
 # is made when it is not there.
 same_again() {
@@ -53,12 +45,12 @@ same_again() {
   done
 }
 
-@test "so it is while four busy loops run" {
+@test "so it is with every processor busy" {
   local number
   for number in 01 02 03 04 05 06 07 08 09; do
     same_again 1 "$number"
   done
-  busy 4
+  occupy_processors
   for number in 01 02 03 04 05 06 07 08 09; do
     same_again "${TRACE_RUNS:-$((2 * REPEAT))}" "$number"
   done

@@ -94,6 +94,17 @@ start() {
   ALLOWED+=('')
 }
 
+# occupy_processors: start a loop for each of them that does nothing but run, until teardown. What runs
+# beside them is late, at any place. More loops would only slow the other tests down.
+occupy_processors() {
+  local -
+  untraced
+  local i
+  for ((i = $(nproc); i > 0; i--)); do
+    start 'busy loop' /bin/sh -c 'while :; do :; done'
+  done
+}
+
 # wait_for_end PID: wait until the program, one that start started, has ended.
 # Sets STATUS to its exit status (128 + n: ended by signal n).
 wait_for_end() {
