@@ -71,8 +71,8 @@ write_problems() {
     LC_ALL=C sort -u "$WORK/problems" | awk -F'\t' -v kind="${KINDS[kind]%%:*}" -v title="${KINDS[kind]#*: }" '
       $1 == kind {
         if (!shown++) printf "%s: %s\n", kind, title
-        # Somebody who hands in a whole disk shall not hide the others.
-        if (++count[$2] <= 20) printf "  %s%s%s\n", $2, $2 == "" ? "" : ": ", $3
+        # Somebody who hands in a whole disk shall not hide the others. What belongs to nobody stands nowhere else.
+        if ($2 == "" || ++count[$2] <= 20) printf "  %s%s%s\n", $2, $2 == "" ? "" : ": ", $3
         else more[$2]++
       }
       END {

@@ -246,6 +246,19 @@ pack() {
   assert_line '  anna: anna/.git/'
 }
 
+@test "of what one student hands in 20 problems are listed and the rest counted, of what is nobody's all" {
+  local i
+  mkdir "$CLASS/anna"
+  for ((i = 10; i < 40; i++)); do
+    : | tee "$CLASS/name$i.rar" >"$CLASS/anna/name$i.rar"
+  done
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_is 'files of nobody that are listed' 30 "$(grep -c '^  name.*\.rar: not NN-slug' "$RESULTS/problems.txt")"
+  assert_is 'files of anna that are listed' 20 "$(grep -c '^  anna: anna/name' "$RESULTS/problems.txt")"
+  assert_is 'what is told of the others' '  anna: and 10 more like these' "$(grep 'more like' "$RESULTS/problems.txt")"
+}
+
 @test "a grader that fails is tried once more, and is no 0 but no verdict; the rest goes on" {
   hand_in anna right
   hand_in ben crash 01-first
