@@ -4,7 +4,7 @@
 # "#" begins a comment. What ssh needs to know besides belongs into ssh's own configuration;
 # GRADE_SSH names another command than ssh. A log-in must work without a question.
 #
-# Each host gets a copy of the lab, compiled once for each version, in ~/.cache/forklab; and the
+# Each host gets a copy of what grades, compiled once for each version, in ~/.cache/forklab; and the
 # submissions under numbers, without names, in a folder that is removed at the end.
 #
 # Wants WORK, RUN (the run's folder, a name without a slash), ROOT, PRINT (job's first line), tell.
@@ -67,6 +67,11 @@ on_host() {
   "$SOCKETS/ssh" ${HOSTS_SSH[i]} "${HOSTS_ALL[i]}" "$@"
 }
 
+# pack_grader: prints what a host needs as a tar: nothing else, for submissions and results may lie in the lab too.
+pack_grader() {
+  tar -C "$ROOT" -cf - Makefile diagrams/forkscope tests/grading tests/classes tests/lib
+}
+
 # host_prepare I: the lab is there, compiled; the run's folder and its job are there. Prints, last,
 # how many processors it has.
 host_prepare() {
@@ -77,7 +82,7 @@ host_prepare() {
   fi
   if ! on_host "$i" "test -e $place/ready"; then
     # Into a folder of its own first: two classes may be graded from two machines.
-    tar -C "$ROOT" --exclude=./build --exclude=./.git -cf - . |
+    pack_grader |
       on_host "$i" "set -e; umask 077; mkdir -p .cache/forklab; new=\$(mktemp -d $place.XXXXXX)
         cd \$new; tar -xf -; tests/lib/need.sh class >&2; make --silent grader >&2; touch ready
         cd; mv -T \$new $place 2>/dev/null || { test -e $place/ready && rm -rf \$new; }"

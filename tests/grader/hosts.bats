@@ -109,9 +109,7 @@ grade_on_hosts() {
 }
 
 @test "two hosts give the results that this machine gives, and keep nothing of the students" {
-  # In two parts: the hosts have a copy of this file, which shall not be found.
-  local i who='Student'
-  who+=' Ä'
+  local i who='Student Ä'
   each_notes_its_host
   for i in 1 2 3 4 5; do
     hand_in "$who $i" right 01-first
@@ -132,6 +130,24 @@ grade_on_hosts() {
   assert_is 'submissions graded' 10 "$(wc -l <"$STAND_IN/hosts")"
   assert_is 'what is left of the run on the hosts' '' "$(find "$PLACE"/home-* -maxdepth 1 -name 'forklab-grade-*')"
   assert_is 'names of students on the hosts' '' "$(grep -rl "$who" "$PLACE"/home-* || true)"
+}
+
+@test "a host can grade, and gets neither names nor submissions nor results that lie in the lab's own folder" {
+  load ../lab/tree.bash
+  local who='Student Ä' solution=$LAB_ROOT/solutions/01-single-client/exercise.c
+  copy_tree "$PLACE/lab"
+  local LAB_ROOT=$PLACE/lab CLASS=$PLACE/lab/class RESULTS=$PLACE/lab/results
+  mkdir -p "$CLASS/$who" "$RESULTS/results/$who"
+  sed "1i// by $who" "$solution" >"$CLASS/$who/01-single-client.c"
+  printf 'notes of %s\n' "$who" | tee "$LAB_ROOT/chapters/notes" >"$RESULTS/results/$who/notes"
+  unset FORKLAB_CHECK FORKLAB_SCRIPTS
+  add_host a 1
+  CHAPTERS=01 grade_on_hosts '192.0.2.1:2222'
+  assert_is "exit status ($stderr)" 0 "$status"
+  assert_row "$who" '10|10'
+  assert_holds test -d "$PLACE/home-a/.cache/forklab"
+  assert_is 'files on the host that name the student' '' "$(grep -rl "$who" "$PLACE/home-a" || true)"
+  assert_is 'folders on the host that do' '' "$(find "$PLACE/home-a" -name "*$who*")"
 }
 
 @test "a host that cannot be reached is left out and told; without any host nothing is graded" {
