@@ -137,7 +137,7 @@ what_is() {
 
 # ---- a class ----
 
-# scan_class FOLDER LABEL DEPTH: every entry of the folder is a student, or an export of them.
+# scan_class FOLDER LABEL DEPTH: every entry of the folder is a student, or the folder of an export of them.
 # LABEL stands before each name in reports; DEPTH: in how many archives we are already.
 scan_class() {
   local folder=$1 label=$2 depth=$3 type size name
@@ -169,17 +169,17 @@ scan_class() {
 scan_single() {
   local path=$1 name=$2 size=$3 label=$4 depth=$5
   if is_archive "$name"; then
-    # An export inside the folder tells itself by the names that the platforms make. Everything
-    # else is one student's.
-    if ((depth == 0)) && is_export "$path"; then
-      unpack_here "$path" "$(shown "$label$name")" '' "$LIMIT_CLASS_FILES" "$LIMIT_CLASS_BYTES" &&
-        scan_class "$FOLDER" "$label$name: " $((depth + 1))
-      return
-    fi
+    # It is one student's, whatever is in it: what is in it the student has chosen.
+    local first=$((UNPACKED + 1)) student
     read_name "$name"
     [[ -n $REST ]] || STUDENT=$(without_archive_ending "$name")
-    if add_student "$STUDENT" "$(shown "$label$name")"; then
-      scan_archive "$STUDENT" "$path" "$label$name" "$depth"
+    student=$STUDENT
+    if add_student "$student" "$(shown "$label$name")"; then
+      scan_archive "$student" "$path" "$label$name" "$depth"
+      if ((depth == 0)) && lists_export "$COLLECTED/unpacked/$first.list"; then
+        problem misnamed "$student" \
+          "$label$name: taken for one student's; the export of a class is given by itself: SUBMISSIONS=.../$name"
+      fi
     fi
     return
   fi
@@ -195,11 +195,9 @@ scan_single() {
   fi
 }
 
-# is_export ARCHIVE: does it hold folders or files as the platforms name them?
-is_export() {
-  # awk reads to the end: bsdtar shall not die of a closed pipe.
-  timeout "$LIMIT_SECONDS" bsdtar -tf "$1" 2>/dev/null |
-    awk '/_assignsubmission_(file|onlinetext)|(^|\/)submission_[0-9]+\// { found = 1 } END { exit !found }'
+# lists_export LIST: does bsdtar's long list of an archive show folders or files as the platforms name them?
+lists_export() {
+  LC_ALL=C grep -qaE '_assignsubmission_(file|onlinetext)|[ /]submission_[0-9]+/' "$1" 2>/dev/null
 }
 
 # ---- a student ----

@@ -64,10 +64,9 @@ teardown() {
   printf 'wrong\n' >"$CLASS/Özil_77_assignsubmission_file_01-first.c"
   printf 'right\n' >"$CLASS/doejane_LATE_4711_99_01-first-2.c"
   printf 'right\n' >"$CLASS/doejane_4711_98_02-second.c"
-  # An export in the folder, known by its names.
-  mkdir -p "$make/export/assignment_9_export/submission_55/02-second"
-  cp "$make/flat/02-second.c" "$make/export/assignment_9_export/submission_55/02-second/exercise.c"
-  (cd "$make/export" && zip -qr "$CLASS/export.zip" .)
+  # The folder of an export.
+  mkdir -p "$CLASS/assignment_9_export/submission_55/02-second"
+  cp "$make/flat/02-second.c" "$CLASS/assignment_9_export/submission_55/02-second/exercise.c"
   grade_class
   assert_is "exit status ($stderr)" 0 "$status"
   assert_row anna '5|0|5'
@@ -80,10 +79,28 @@ teardown() {
   assert_valid
   # The whole class as one archive gives the same.
   (cd "$CLASS" && zip -qr "$BATS_TEST_TMPDIR/class.zip" .)
-  cp "$RESULTS/gradebook.csv" "$BATS_TEST_TMPDIR/first.csv"
-  rm -rf "$CLASS/export.zip"
   SOURCE=$BATS_TEST_TMPDIR/class.zip grade_class --out "$BATS_TEST_TMPDIR/again"
-  assert_holds cmp <(grep -v submission_55 "$BATS_TEST_TMPDIR/first.csv") <(grep -v '"export"' "$BATS_TEST_TMPDIR/again/gradebook.csv")
+  assert_holds cmp "$RESULTS/gradebook.csv" "$BATS_TEST_TMPDIR/again/gradebook.csv"
+}
+
+@test "an archive in the folder is one student's, whatever names are in it" {
+  local make=$BATS_TEST_TMPDIR/make
+  mkdir -p "$make"/{submission_1,ben/01-first,'Carl_1_assignsubmission_file_'}
+  : | tee "$make/submission_1/x" >"$make/Carl_1_assignsubmission_file_/x"
+  printf 'wrong\n' >"$make/ben/01-first/exercise.c"
+  (cd "$make" && zip -qr "$CLASS/anna.zip" submission_1 ben Carl*)
+  hand_in ben right
+  grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_is 'students' 'anna ben' "$(find "$RESULTS/results" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd ' ')"
+  assert_row anna '1|0|1'
+  assert_row ben '5|5|10'
+  assert_holds grep -qxF "  anna: anna.zip: taken for one student's; the export of a class is given by itself: SUBMISSIONS=.../anna.zip" \
+    "$RESULTS/problems.txt"
+  # Given by itself it is a class.
+  SOURCE=$CLASS/anna.zip grade_class --out "$BATS_TEST_TMPDIR/again"
+  assert_is 'students of the archive' 'Carl_1 ben submission_1' \
+    "$(find "$BATS_TEST_TMPDIR/again/results" -mindepth 1 -maxdepth 1 -printf '%f\n' | LC_ALL=C sort | paste -sd ' ')"
 }
 
 @test "names that mean something to a spreadsheet, a page or a shell are only names" {
