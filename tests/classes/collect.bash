@@ -74,18 +74,19 @@ without_archive_ending() {
   printf '%s\n' "$name"
 }
 
-# read_name NAME: sets STUDENT and REST from a top-level name as platforms make them:
+# read_name TYPE NAME: sets STUDENT and REST from the name of a top-level folder (d) or file (f) as
+# platforms make them:
 #   Name_12345_assignsubmission_file_              STUDENT Name_12345     REST empty
 #   Name_12345_assignsubmission_file_03-slug.c     STUDENT Name_12345     REST 03-slug.c
-#   namefirst_LATE_12345_67890_03-slug.c           STUDENT namefirst_12345 REST 03-slug.c
+#   namefirst_LATE_12345_67890_03-slug.c (a file)  STUDENT namefirst_12345 REST 03-slug.c
 #   Name                                           STUDENT Name           REST empty
 read_name() {
-  STUDENT=$1
+  STUDENT=$2
   REST=''
-  if [[ $1 =~ ^(.+)_assignsubmission_(file|onlinetext)_?(.*)$ ]]; then
+  if [[ $2 =~ ^(.+)_assignsubmission_(file|onlinetext)_?(.*)$ ]]; then
     STUDENT=${BASH_REMATCH[1]}
     REST=${BASH_REMATCH[3]}
-  elif [[ $1 =~ ^([^_]+)_(LATE_)?([0-9]+)_([0-9]+)_(.+)$ ]]; then
+  elif [[ $1 == f && $2 =~ ^([^_]+)_(LATE_)?([0-9]+)_([0-9]+)_(.+)$ ]]; then
     STUDENT=${BASH_REMATCH[1]}_${BASH_REMATCH[3]}
     REST=${BASH_REMATCH[5]}
     # The platform numbers what is handed in again: 03-slug-1.c.
@@ -153,7 +154,7 @@ scan_class() {
         elif [[ $name == __MACOSX ]]; then
           problem ignored '' "$label$name/"
         else
-          read_name "$name"
+          read_name d "$name"
           if add_student "$STUDENT" "$(shown "$label$name")"; then
             scan_student "$STUDENT" "$folder/$name" "$label$name/" "$depth"
           fi
@@ -171,7 +172,7 @@ scan_single() {
   if is_archive "$name"; then
     # It is one student's, whatever is in it: what is in it the student has chosen.
     local first=$((UNPACKED + 1)) student
-    read_name "$name"
+    read_name f "$name"
     [[ -n $REST ]] || STUDENT=$(without_archive_ending "$name")
     student=$STUDENT
     if add_student "$student" "$(shown "$label$name")"; then
@@ -183,7 +184,7 @@ scan_single() {
     fi
     return
   fi
-  read_name "$name"
+  read_name f "$name"
   if [[ -n $REST && $REST != */* ]] && chapter_of "$REST"; then
     if add_student "$STUDENT" "$(shown "$label$name")"; then
       add_file "$STUDENT" "$CHAPTER" "$size" "$path" "$label$name"

@@ -103,6 +103,17 @@ teardown() {
     "$(find "$BATS_TEST_TMPDIR/again/results" -mindepth 1 -maxdepth 1 -printf '%f\n' | LC_ALL=C sort | paste -sd ' ')"
 }
 
+@test "numbers in the name of a folder belong to the name" {
+  hand_in lab_2024_01_anna right
+  hand_in lab_2024_02_ben wrong
+  mkdir "$CLASS/Cleo_7_assignsubmission_file_"
+  grade_class
+  assert_is 'exit status' 0 "$status"
+  assert_row lab_2024_01_anna '5|5|10'
+  assert_row lab_2024_02_ben '1|1|2'
+  assert_row Cleo_7 '0|0|0'
+}
+
 @test "names that mean something to a spreadsheet, a page or a shell are only names" {
   local name names=('=1+2|cmd' '@SUM(A1)' '<img src=x onerror=alert(1)>' '$(touch hacked)`id`' "quo\"te, o'clock"
     '**bold** [x](y)' '-rf' '{1} {}' 'Zoë & Ægir')
