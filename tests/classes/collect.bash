@@ -8,7 +8,8 @@
 # collect SOURCE WORK: writes two lists of lines with fields between tabs,
 #   WORK/students      STUDENT
 #   WORK/found         STUDENT CHAPTER SIZE PATH LABEL   CHAPTER: 03-naive-fork; PATH: where it can
-#                                                be read now; LABEL: where it came from
+#                                                be read now; LABEL: where it came from. With the
+#                                                SIZE "-" there is no verdict, and LABEL says why
 # and calls problem KIND STUDENT TEXT for the rest. It wants CHAPTERS, the chapters that are graded.
 # Rests on bsdtar(1), which reads .zip and .tar alike and shows strange bytes of names as escapes.
 
@@ -18,13 +19,20 @@ LIMIT_BYTES=${LIMIT_BYTES:-33554432} # 32 MiB of a student's archive, unpacked
 LIMIT_CLASS_FILES=${LIMIT_CLASS_FILES:-200000}
 LIMIT_CLASS_BYTES=${LIMIT_CLASS_BYTES:-2147483648}
 LIMIT_SECONDS=${LIMIT_SECONDS:-120} # to read an archive
-LIMIT_NAME=${LIMIT_NAME:-180}       # bytes of a student's name
+# And of all archives of a student together, those in archives too.
+LIMIT_STUDENT_ARCHIVES=${LIMIT_STUDENT_ARCHIVES:-100}
+LIMIT_STUDENT_BYTES=${LIMIT_STUDENT_BYTES:-67108864} # 64 MiB, unpacked
+LIMIT_STUDENT_SECONDS=${LIMIT_STUDENT_SECONDS:-120}
+LIMIT_NAME=${LIMIT_NAME:-180} # bytes of a student's name
 
 # collect SOURCE WORK
 collect() {
   local source=$1
   COLLECTED=$2
   UNPACKED=0
+  # What is left for each student. The keys are "of NAME": a name may be @ or *.
+  declare -gA ARCHIVES_LEFT=() BYTES_LEFT=() TIME_LEFT=() OVER=()
+  ENDS_AT=''
   mkdir -p "$COLLECTED/unpacked"
   : >"$COLLECTED/students.raw"
   : >"$COLLECTED/found.raw"
@@ -35,7 +43,7 @@ collect() {
     scan_class "$source" '' 0
   fi
   sort -u "$COLLECTED/students.raw" >"$COLLECTED/students"
-  sort -t $'\t' -k 1,1 -k 2,2 -k 5,5 "$COLLECTED/found.raw" >"$COLLECTED/found"
+  without_over <"$COLLECTED/found.raw" | sort -t $'\t' -k 1,1 -k 2,2 -k 5,5 >"$COLLECTED/found"
   rm "$COLLECTED/students.raw" "$COLLECTED/found.raw"
 }
 
@@ -251,13 +259,89 @@ scan_student() {
 
 # scan_archive STUDENT ARCHIVE LABEL DEPTH
 scan_archive() {
-  local student=$1 archive=$2 label=$3 depth=$4
+  local student=$1 archive=$2 label=$3 depth=$4 key="of $1" outer=$ENDS_AT left
   if ((depth >= 2)); then
     problem refused "$student" "$label: an archive in an archive in an archive"
     return
   fi
-  unpack_here "$archive" "$label" "$student" "$LIMIT_FILES" "$LIMIT_BYTES" || return 0
-  scan_student "$student" "$FOLDER" "$label: " $((depth + 1))
+  [[ -z ${OVER[$key]-} ]] || return 0
+  left=$((${ARCHIVES_LEFT[$key]-$LIMIT_STUDENT_ARCHIVES} - 1))
+  ARCHIVES_LEFT[$key]=$left
+  if ((left < 0)); then
+    over "$student" "$label" "there are more than $LIMIT_STUDENT_ARCHIVES archives"
+    return
+  fi
+  # An archive in another one takes its time from it.
+  if [[ -z $outer ]]; then
+    left=${TIME_LEFT[$key]-$((LIMIT_STUDENT_SECONDS * 100))}
+    now
+    ENDS_AT=$((NOW + left))
+  fi
+  if unpack_here "$archive" "$label" "$student" "$LIMIT_FILES" "$LIMIT_BYTES"; then
+    scan_student "$student" "$FOLDER" "$label: " $((depth + 1))
+  fi
+  if [[ -z $outer ]]; then
+    now
+    TIME_LEFT[$key]=$((ENDS_AT - NOW))
+    ENDS_AT=''
+  fi
+}
+
+# ---- what a student's archives may take together ----
+
+# now: sets NOW, in hundredths of a second. Nobody sets this clock.
+now() {
+  read -r NOW _ </proc/uptime
+  NOW=${NOW/./}
+}
+
+# time_left STUDENT LABEL: sets SECONDS_LEFT, how long an archive may take now. 1: not at all.
+time_left() {
+  SECONDS_LEFT=$LIMIT_SECONDS
+  [[ -n $1 ]] || return 0
+  now
+  local left=$((ENDS_AT - NOW))
+  if ((left <= 0)); then
+    over "$1" "$2" "the archives take more than $LIMIT_STUDENT_SECONDS s"
+    return 1
+  fi
+  left=$((left / 100 + 1))
+  ((left > SECONDS_LEFT)) || SECONDS_LEFT=$left
+}
+
+# bytes_left STUDENT LABEL: is there room for BYTES, which an archive unpacks to? Then it is taken.
+bytes_left() {
+  [[ -n $1 ]] || return 0
+  local key="of $1" left
+  left=$((${BYTES_LEFT[$key]-$LIMIT_STUDENT_BYTES} - BYTES))
+  if ((left < 0)); then
+    over "$1" "$2" "the archives are larger than $((LIMIT_STUDENT_BYTES / 1048576)) MiB when they are unpacked"
+    return 1
+  fi
+  BYTES_LEFT[$key]=$left
+}
+
+# over STUDENT LABEL WHY: this archive is not used, no more of the student's is opened, and nothing is graded:
+# what is in those that are not opened may be what was meant.
+over() {
+  problem refused "$1" "$(shown "$2"): $3; no other of this student is opened"
+  OVER["of $1"]=$3
+}
+
+# without_over: the lines of add_file, those of students whose archives are too much replaced.
+without_over() {
+  local key chapter
+  if ((${#OVER[@]} == 0)); then
+    cat
+    return
+  fi
+  printf '%s\n' "${!OVER[@]}" >"$COLLECTED/over"
+  awk -F'\t' 'NR == FNR { over[$0]; next } !(("of " $1) in over)' "$COLLECTED/over" -
+  for key in "${!OVER[@]}"; do
+    for chapter in "${CHAPTERS[@]}"; do
+      printf '%s\t%s\t-\t-\t%s\n' "${key#of }" "$chapter" "${OVER[$key]}"
+    done
+  done
 }
 
 # ---- archives ----
@@ -270,30 +354,34 @@ unpack_here() {
   list=$FOLDER.list
   mkdir "$FOLDER"
   # Reading it is the first danger: what is small here may be endless inside.
+  time_left "$student" "$label" || return 1
   if ! (
-    ulimit -t "$LIMIT_SECONDS"
-    timeout "$LIMIT_SECONDS" bsdtar --numeric-owner -tvf "$archive" </dev/null 2>"$list.err" |
+    ulimit -t "$SECONDS_LEFT"
+    timeout "$SECONDS_LEFT" bsdtar --numeric-owner -tvf "$archive" </dev/null 2>"$list.err" |
       head -n $((files + 1)) >"$list"
     # A list that was cut ends bsdtar by SIGPIPE: that it is too long is told below.
     ((PIPESTATUS[0] == 0 || PIPESTATUS[0] == 141))
   ); then
+    time_left "$student" "$label" || return 1
     reason=$(head -n 1 "$list.err")
     problem refused "$student" "$(shown "$label"): not an archive that can be read (${reason#bsdtar: })"
     return 1
   fi
   select_entries "$list" "$label" "$student" "$files" "$bytes" || return 1
   [[ -s $list.names ]] || return 0
+  bytes_left "$student" "$label" && time_left "$student" "$label" || return 1
   # No owner, no mode, no attribute of the archive; no file longer than all may be together.
   if ! (
     umask 077
-    ulimit -t "$LIMIT_SECONDS" -f $((bytes / 1024 + 1))
-    timeout "$LIMIT_SECONDS" bsdtar -xf "$archive" -C "$FOLDER" --null -T "$list.names" \
+    ulimit -t "$SECONDS_LEFT" -f $((bytes / 1024 + 1))
+    timeout "$SECONDS_LEFT" bsdtar -xf "$archive" -C "$FOLDER" --null -T "$list.names" \
       --no-same-owner --no-same-permissions --no-acls --no-xattrs --no-fflags \
       </dev/null >/dev/null 2>"$list.err"
   ); then
+    rm -rf "$FOLDER"
+    time_left "$student" "$label" || return 1
     reason=$(head -n 1 "$list.err")
     problem refused "$student" "$(shown "$label"): broken (${reason#bsdtar: })"
-    rm -rf "$FOLDER"
     return 1
   fi
   # What came out must be what was asked for, whatever the archive's own list said.
@@ -307,9 +395,11 @@ unpack_here() {
 }
 
 # select_entries LIST LABEL STUDENT FILES BYTES: from bsdtar's long list, write the names that may
-# be unpacked to LIST.names, each ended by NUL, as patterns that match only themselves.
+# be unpacked to LIST.names, each ended by NUL, as patterns that match only themselves. Sets BYTES to
+# their size together.
 select_entries() {
-  local list=$1 label=$2 student=$3 files=$4 bytes=$5 line name type size total=0 count=0 pattern
+  local list=$1 label=$2 student=$3 files=$4 bytes=$5 line name type size count=0 pattern
+  BYTES=0
   # Mode, links, owner, group, size, three words of time, name.
   pattern='^(.)[^ ]* +[0-9]+ +[0-9]+ +[0-9]+ +([0-9,]+) +[A-Z][a-z][a-z] +[0-9]+ +[0-9:]+ (.*)$'
   while IFS= read -r line; do
@@ -343,7 +433,7 @@ select_entries() {
       problem refused "$student" "$label: $name: the name has a backslash or a byte that is not text, not unpacked"
       continue
     fi
-    if ((${#size} > 15 || (total += size) > bytes)); then
+    if ((${#size} > 15 || (BYTES += size) > bytes)); then
       problem refused "$student" "$(shown "$label"): larger than $((bytes / 1048576)) MiB when it is unpacked"
       return 1
     fi

@@ -249,6 +249,73 @@ pack() {
   done
 }
 
+@test "archives that are too much together are refused with all of that student, and the others go on" {
+  local make=$BATS_TEST_TMPDIR/make i
+  mkdir -p "$make" "$CLASS/@" "$CLASS/*"
+  cd "$make" || return
+  printf 'right\n' >01-first.c
+  zip -q small.zip 01-first.c
+  truncate -s 30M big
+  # Each is small enough by itself.
+  zip -q big.zip 01-first.c big
+  for i in 1 2 3 4; do
+    ln big.zip "big-$i.zip"
+    cp small.zip "$CLASS/@/$i.zip"
+    cp small.zip "$CLASS/*/$i.zip"
+  done
+  cp small.zip "$CLASS/@/5.zip"
+  zip -q "$CLASS/bytes.zip" big-?.zip
+  hand_in zora right
+  LIMIT_STUDENT_ARCHIVES=4 grade_class
+  assert_is 'exit status' 1 "$status"
+  # What was opened is not graded either.
+  assert_row "'@" '||'
+  assert_row bytes '||'
+  assert_row '*' '5|0|5'
+  assert_row zora '5|5|10'
+  run sed -n '/^refused/,/^$/p' "$RESULTS/problems.txt"
+  assert_is 'problems' 2 "$(grep -c '^  ' <<<"$output")"
+  assert_line '  @: @/5.zip: there are more than 4 archives; no other of this student is opened'
+  assert_line '  bytes: bytes.zip: big-3.zip: the archives are larger than 64 MiB when they are unpacked; no other of this student is opened'
+  assert_holds grep -qxF '  @: 02-second: there are more than 4 archives' "$RESULTS/problems.txt"
+  assert_valid
+}
+
+@test "archives that take too long together are refused with all of that student, and the others go on" {
+  local make=$BATS_TEST_TMPDIR/make real
+  mkdir "$make" "$BATS_TEST_TMPDIR/bin"
+  cd "$make" || return
+  printf 'right\n' >01-first.c
+  zip -q slow-1.zip 01-first.c
+  ln slow-1.zip slow-2.zip
+  ln slow-1.zip slow-3.zip
+  zip -q "$CLASS/anna.zip" slow-?.zip
+  hand_in anna right 02-second
+  hand_in zora right
+  # A bsdtar that never ends with what is named slow.
+  real=$(command -v bsdtar)
+  cat >"$BATS_TEST_TMPDIR/bin/bsdtar" <<END
+#!/usr/bin/env bash
+if [[ \$* == *slow* ]]; then
+  printf 'slow\n' >>"$STAND_IN/slow"
+  read -r <>"$STAND_IN/never"
+fi
+exec "$real" "\$@"
+END
+  chmod +x "$BATS_TEST_TMPDIR/bin/bsdtar"
+  : >"$STAND_IN/slow"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH LIMIT_STUDENT_SECONDS=5 LIMIT_SECONDS=4 grade_class
+  assert_is 'exit status' 1 "$status"
+  assert_row anna '||'
+  assert_row zora '5|5|10'
+  # The first took its 4 seconds, the second what was left.
+  assert_holds test "$(wc -l <"$STAND_IN/slow")" -le 2
+  assert_holds grep -qE '^  anna: anna\.zip.*: the archives take more than 5 s; no other of this student is opened$' "$RESULTS/problems.txt"
+  assert_holds grep -qxF '  anna: 02-second: the archives take more than 5 s' "$RESULTS/problems.txt"
+  assert_is 'archives that are told' 1 "$(grep -c 'no other of this student' "$RESULTS/problems.txt")"
+  assert_valid
+}
+
 @test "what is not understood is reported and not guessed" {
   hand_in anna right 01-first
   printf 'right\n' | tee "$CLASS/anna/02-secnd.c" "$CLASS/anna/exercise.c" "$CLASS/anna/notes.txt" >"$CLASS/02-second.c"
