@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 /* ---- where it stands ---- */
@@ -40,12 +41,21 @@ void act_stand(struct tracer *t, struct task *task)
     stand(task, &t->trace, task->call.name);
 }
 
-bool act_interrupted(const struct task *task)
+bool act_interrupted(const struct tracer *t, const struct task *task)
 {
     struct proc_signals signals;
+    uint64_t early = act_early_alarm(t, task) != NULL ? UINT64_C(1) << (SIGALRM - 1) : 0;
 
     return proc_signals(task->tid, &signals) == 0 &&
-           (signals.pending & ~signals.blocked & signals.caught) != 0;
+           (signals.pending & ~signals.blocked & signals.caught & ~early) != 0;
+}
+
+struct task *act_early_alarm(const struct tracer *t, const struct task *task)
+{
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == task->pid && !t->tasks[i]->alarm_due && t->tasks[i]->alarm > t->now)
+            return t->tasks[i];
+    return NULL;
 }
 
 /* ---- calls ---- */
@@ -140,8 +150,7 @@ static int on_entry(struct tracer *t, struct task *task, const struct event *e)
     copy_sets(task, false);
     if (e->number == SYS_rt_sigaction)
         name_handler(task);
-    if (e->number == SYS_execve || e->number == SYS_execveat || e->number == SYS_exit_group ||
-        e->number == SYS_exit)
+    if (call_executes(&task->call) || e->number == SYS_exit_group || e->number == SYS_exit)
         act_stand(t, task);
     if (e->number == SYS_exit_group) {
         snprintf(task->ending, sizeof task->ending, "%s", task->call.text);
@@ -216,6 +225,23 @@ static bool own_affair(struct tracer *t, const struct task *task, int64_t result
             strstr(task->at.frames[0].function, "signal") == NULL); /* bsd_signal, ssignal */
 }
 
+static int64_t nanoseconds(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + (int64_t)time.tv_usec * 1000;
+}
+
+/* A process has one such timer, whichever of its threads sets it. in: nanoseconds, 0 for never. */
+static void set_alarm(struct tracer *t, struct task *task, int64_t in, int64_t interval)
+{
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == task->pid) {
+            t->tasks[i]->alarm = -1;
+            t->tasks[i]->alarm_due = t->tasks[i]->alarm_early = false;
+        }
+    task->alarm = in == 0 ? -1 : t->now + in;
+    task->alarm_interval = interval;
+}
+
 /* Timers of the process that end a wait. */
 static void watch_timers(struct tracer *t, struct task *task, int64_t result)
 {
@@ -228,15 +254,12 @@ static void watch_timers(struct tracer *t, struct task *task, int64_t result)
         return;
 #ifdef SYS_alarm
     if (task->call.number == SYS_alarm)
-        task->alarm = task->call.args[0] == 0
-                          ? -1
-                          : t->now + (int64_t)(unsigned)task->call.args[0] * 1000000000;
+        set_alarm(t, task, (int64_t)(unsigned)task->call.args[0] * 1000000000, 0);
 #endif
-    if (task->call.number == SYS_setitimer && task->call.args[1] != 0 &&
-        event_read(task->tid, task->call.args[1], &timer, sizeof timer)) {
-        int64_t ns = (int64_t)timer.value.tv_sec * 1000000000 + timer.value.tv_usec * 1000;
-        task->alarm = ns == 0 ? -1 : t->now + ns;
-    }
+    /* The other timers of setitimer(2) count what is computed, and that is nothing for who waits. */
+    if (task->call.number == SYS_setitimer && task->call.args[0] == ITIMER_REAL &&
+        task->call.args[1] != 0 && event_read(task->tid, task->call.args[1], &timer, sizeof timer))
+        set_alarm(t, task, nanoseconds(timer.value), nanoseconds(timer.interval));
 }
 
 /*
@@ -326,7 +349,7 @@ int act(struct tracer *t, struct task *task, const struct event *e, struct error
     case EVENT_ENDING:
         return act_ending(t, task, err);
     case EVENT_ENDED:
-        return act_end(t, task, e->status, err);
+        return act_ended(t, task, e->status, err);
     case EVENT_SIGNAL:
         return act_signal(t, task, e, err);
     case EVENT_STOPPED:
@@ -335,9 +358,7 @@ int act(struct tracer *t, struct task *task, const struct event *e, struct error
         task->signal = SIGTRAP; /* a breakpoint of the program's own */
         return 0;
     case EVENT_GONE:
-        task->state = TASK_ENDED;
-        task->reaped = true;
-        return 0;
+        return act_gone(t, task);
     case EVENT_TRAP:
     case EVENT_NONE:
         return 0;

@@ -114,6 +114,17 @@ static int64_t timespec_ns(pid_t tid, uint64_t at)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+#ifdef SYS_select
+static int64_t timeval_ns(pid_t tid, uint64_t at)
+{
+    struct timeval tv;
+
+    if (at == 0 || !event_read(tid, at, &tv, sizeof tv))
+        return -1;
+    return (int64_t)tv.tv_sec * 1000000000 + (int64_t)tv.tv_usec * 1000;
+}
+#endif
+
 static int64_t timeout_of(pid_t tid, const struct call *call)
 {
     const uint64_t *a = call->args;
@@ -146,7 +157,7 @@ static int64_t timeout_of(pid_t tid, const struct call *call)
     case SYS_epoll_wait:
         return (int)a[3] < 0 ? -1 : (int64_t)(int)a[3] * 1000000;
     case SYS_select:
-        return timespec_ns(tid, a[4]) >= 0 ? timespec_ns(tid, a[4]) : -1;
+        return timeval_ns(tid, a[4]);
 #endif
     }
     return -1;
@@ -263,6 +274,11 @@ void call_result(pid_t tid, const struct call *call, int64_t result, call_namer 
     } else {
         snprintf(text, size, "%lld", (long long)result);
     }
+}
+
+bool call_executes(const struct call *call)
+{
+    return call->number == SYS_execve || call->number == SYS_execveat;
 }
 
 bool call_found_nothing(const struct call *call, int64_t result)

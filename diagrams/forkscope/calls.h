@@ -45,6 +45,9 @@ void call_enter(pid_t tid, const struct event *entry, call_namer *namer, void *d
 void call_result(pid_t tid, const struct call *call, int64_t result, call_namer *namer, void *data,
                  char *text, size_t size);
 
+/* Does it execute another program? */
+bool call_executes(const struct call *call);
+
 /* Has a call only found that there is nothing yet: EAGAIN, no ended child, a poll that timed out? */
 bool call_found_nothing(const struct call *call, int64_t result);
 

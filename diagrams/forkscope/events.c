@@ -2,13 +2,17 @@
 #include "events.h"
 #include "model.h"
 #include "regs.h"
+#include "stage.h"
 
 #include <errno.h>
+#include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 int event_seize(pid_t tid)
 {
@@ -92,14 +96,13 @@ static struct event classify(pid_t tid, int status)
     return e;
 }
 
-struct event event_of(pid_t tid, bool wait)
+static struct event look(pid_t tid)
 {
     siginfo_t info = {0};
     int status;
 
     /* Look first: the end of a process must be seen and not taken away. */
-    while (waitid(P_PID, (id_t)tid, &info,
-                  WEXITED | WSTOPPED | WNOWAIT | __WALL | (wait ? 0 : WNOHANG)) == -1) {
+    while (waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) == -1) {
         if (errno != EINTR)
             return (struct event){.kind = EVENT_GONE};
     }
@@ -112,6 +115,41 @@ struct event event_of(pid_t tid, bool wait)
     if (waitpid(tid, &status, __WALL | WNOHANG) <= 0)
         return (struct event){.kind = EVENT_NONE};
     return classify(tid, status);
+}
+
+static double give_up_at = INFINITY;
+
+void event_deadline(double when)
+{
+    give_up_at = when;
+}
+
+void event_breathe(unsigned long round)
+{
+    enum { YIELDS = 120 };
+
+    if (round < YIELDS)
+        sched_yield();
+    else
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+}
+
+struct event event_of(pid_t tid, bool wait)
+{
+    enum { SPINS = 30, LAST_SECONDS = 5 };
+
+    for (unsigned long round = 0;; round++) {
+        struct event e = look(tid);
+        if (e.kind != EVENT_NONE || !wait)
+            return e;
+        if (round < SPINS)
+            continue;
+        if (stage_interrupted && give_up_at > stage_seconds() + LAST_SECONDS)
+            give_up_at = stage_seconds() + LAST_SECONDS;
+        if (stage_seconds() > give_up_at)
+            return (struct event){.kind = EVENT_GONE};
+        event_breathe(round);
+    }
 }
 
 void event_resume(pid_t tid, enum event_resume how, int signal)
@@ -158,14 +196,26 @@ bool event_read_text(pid_t pid, uint64_t address, char *text, size_t size)
     return true;
 }
 
+/* A child that nobody is to follow: it stops at once, as all that we trace, and runs on from there. */
+static void let_go(pid_t child)
+{
+    if (event_of(child, true).kind == EVENT_TRAP)
+        (void)ptrace(PTRACE_DETACH, child, NULL, NULL);
+}
+
 /* Wait for thread `tid` to stop as `wanted`, resuming it after anything else. */
-static int run_until(pid_t tid, enum event_kind wanted, enum event_resume how)
+static int run_until(pid_t tid, enum event_kind wanted, enum event_resume how, bool *forked)
 {
     event_resume(tid, how, 0);
     for (;;) {
         struct event e = event_of(tid, true);
         if (e.kind == wanted)
             return 0;
+        if (e.kind == EVENT_FORK || e.kind == EVENT_VFORK) {
+            /* It may wait for that child before it gets where we want it. */
+            let_go(e.child);
+            *forked = true;
+        }
         if (e.kind == EVENT_ENDED || e.kind == EVENT_GONE || e.kind == EVENT_ENDING ||
             e.kind == EVENT_EXEC)
             return -1;
@@ -173,7 +223,7 @@ static int run_until(pid_t tid, enum event_kind wanted, enum event_resume how)
     }
 }
 
-int event_run_to(pid_t tid, uint64_t address)
+int event_run_to(pid_t tid, uint64_t address, bool *forked)
 {
     struct regs regs;
 
@@ -182,7 +232,7 @@ int event_run_to(pid_t tid, uint64_t address)
     if (errno != 0 || ptrace(PTRACE_POKETEXT, tid, (void *)address,
                              (void *)regs_breakpoint((uint64_t)word)) == -1)
         return -1;
-    if (run_until(tid, EVENT_BREAK, RESUME_FREE) == -1)
+    if (run_until(tid, EVENT_BREAK, RESUME_FREE, forked) == -1)
         return -1;
     if (ptrace(PTRACE_POKETEXT, tid, (void *)address, (void *)word) == -1 ||
         regs_get(tid, &regs) == -1)
@@ -196,6 +246,7 @@ uint64_t event_call(pid_t tid, uint64_t function)
     enum { MOST_STEPS = 200 };
     struct regs saved, regs;
     uint64_t result = 0;
+    bool forked;
 
     if (regs_get(tid, &saved) == -1)
         return 0;
@@ -203,7 +254,7 @@ uint64_t event_call(pid_t tid, uint64_t function)
     if (regs_call_function(tid, &regs, function, regs_pc(&saved)) == -1)
         return 0;
     for (int i = 0; i < MOST_STEPS; i++) {
-        if (run_until(tid, EVENT_BREAK, RESUME_SINGLE) == -1 || regs_get(tid, &regs) == -1)
+        if (run_until(tid, EVENT_BREAK, RESUME_SINGLE, &forked) == -1 || regs_get(tid, &regs) == -1)
             return 0;
         if (regs_pc(&regs) == regs_pc(&saved)) {
             result = (uint64_t)regs_result(&regs);

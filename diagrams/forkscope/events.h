@@ -46,8 +46,17 @@ struct event {
  */
 int event_seize(pid_t tid);
 
-/* What has `tid` done? wait: until it does something (an interrupt of ours is no reason to return). */
+/*
+ * What has `tid` done? wait: until it does something. But not for ever: see event_deadline; of a thread
+ * that is waited for in vain EVENT_GONE is said.
+ */
 struct event event_of(pid_t tid, bool wait);
+
+/* Until when, as of stage_seconds, event_of waits for anything. Told to end, it waits for a moment only. */
+void event_deadline(double when);
+
+/* Between two looks at what a thread has done: give way at first, then sleep. */
+void event_breathe(unsigned long round);
 
 /* Let it run until its next event. single: only one instruction; free: without stopping at calls. */
 enum event_resume { RESUME_TO_CALL, RESUME_FREE, RESUME_SINGLE };
@@ -64,9 +73,10 @@ bool event_read_text(pid_t pid, uint64_t address, char *text, size_t size);
 
 /*
  * Run stopped thread `tid` freely to `address`, where it stays, stopped, with its code as it was.
- * Signals on the way are delivered. Returns 0, or -1 when it ended or executed something else.
+ * Signals on the way are delivered; what it forks on the way is let go untraced, and *forked set.
+ * Returns 0, or -1 when it ended or executed something else.
  */
-int event_run_to(pid_t tid, uint64_t address);
+int event_run_to(pid_t tid, uint64_t address, bool *forked);
 
 /*
  * Have stopped thread `tid` run a function without arguments that makes no system call, and

@@ -195,6 +195,7 @@ static void add_life(struct walk *w, const struct snapshot *now, int index, long
     struct evidence *e = w->evidence;
     const struct process *p = &now->processes[index];
     const struct step *step = &e->trace->steps[at];
+    int parent = p->parent >= 0 ? life_of(e, now->processes[p->parent].name) : -1;
 
     w->open = grown(w->open, e->life_count, sizeof *w->open);
     e->lives = grown(e->lives, e->life_count, sizeof *e->lives);
@@ -205,10 +206,8 @@ static void add_life(struct walk *w, const struct snapshot *now, int index, long
                        .reaped = NEVER,
                        .last_wait = NEVER,
                        .last_accept = NEVER,
-                       .parent = -1};
+                       .parent = parent};
     snprintf(l->name, sizeof l->name, "%s", p->name);
-    if (p->parent >= 0)
-        l->parent = life_of(e, now->processes[p->parent].name);
     /* The child is there with its parent's call, or with its own first step before it. */
     if (l->parent >= 0 && strcmp(step->who, e->lives[l->parent].name) == 0)
         l->forked = at;

@@ -128,14 +128,28 @@ static int end_threads(struct tracer *t, pid_t pid)
     return e.kind == EVENT_ENDED ? e.status : 0;
 }
 
-/* Has the process other threads that go on? */
-static bool others_live(const struct tracer *t, const struct task *task)
+int act_ended(struct tracer *t, struct task *task, int status, struct error *err)
 {
-    for (size_t i = 0; i < t->task_count; i++)
-        if (t->tasks[i] != task && t->tasks[i]->pid == task->pid &&
-            t->tasks[i]->state != TASK_ENDED)
-            return true;
-    return false;
+    /* Killed, and passed by where it was about to end: so are the other threads. */
+    if (tracer_others_live(t, task))
+        status = end_threads(t, task->pid);
+    return act_end(t, task, status, err);
+}
+
+int act_gone(struct tracer *t, struct task *task)
+{
+    struct task *first = tracer_task(t, task->pid);
+
+    task->state = TASK_ENDED;
+    task->reaped = true;
+    /* By execve(2) in another thread than the first this one has become the first. */
+    if (call_executes(&task->call) && task->in_call && first != NULL && first != task) {
+        first->pending = event_of(first->tid, true);
+        first->state = TASK_HELD;
+        first->reaped = first->idle = false;
+        t->next = first;
+    }
+    return 0;
 }
 
 int act_end(struct tracer *t, struct task *task, int status, struct error *err)
@@ -186,7 +200,7 @@ int act_ending(struct tracer *t, struct task *task, struct error *err)
 {
     struct event e;
 
-    if (task->in_call && task->call.number == SYS_exit && others_live(t, task)) {
+    if (task->in_call && task->call.number == SYS_exit && tracer_others_live(t, task)) {
         /* Only this thread ends. Of the first one a zombie stays until all have. */
         event_resume(task->tid, RESUME_FREE, 0);
         task->state = TASK_ENDED;

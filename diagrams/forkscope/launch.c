@@ -2,6 +2,7 @@
 #include "launch.h"
 #include "proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -204,8 +205,24 @@ pid_t launch_program(char *const argv[], int (*seize)(pid_t pid, struct error *e
     return pid;
 }
 
+/* One that is traced stops once more on its way out, in each of its threads: ptrace(2). */
+static void let_threads_end(pid_t pid)
+{
+    char path[32];
+    const struct dirent *entry;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        (void)ptrace(PTRACE_CONT, (pid_t)strtol(entry->d_name, NULL, 10), NULL, NULL);
+    if (dir != NULL)
+        closedir(dir);
+}
+
 void launch_end_all(void)
 {
+    int status;
+
     /* A killed parent hands its children to us, so another round finds those. */
     for (;;) {
         struct pid_list children = {0};
@@ -216,7 +233,12 @@ void launch_end_all(void)
         for (size_t i = 0; i < children.count; i++)
             kill(children.items[i], SIGKILL);
         for (size_t i = 0; i < children.count; i++)
-            waitpid(children.items[i], NULL, 0);
+            let_threads_end(children.items[i]);
         free(children.items);
+        pid_t pid = waitpid(-1, &status, __WALL);
+        if (pid == -1 && errno != EINTR)
+            return;
+        if (pid > 0 && WIFSTOPPED(status))
+            ptrace(PTRACE_CONT, pid, NULL, NULL);
     }
 }

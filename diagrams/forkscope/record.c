@@ -285,14 +285,17 @@ static int read_process(struct snapshot *s, const json_t *json, struct error *er
         return fail(err, "a process lacks name, state, doing, standard or descriptors");
     if (!plain_name(name))
         return fail(err, "a process's name has other characters than letters, digits and _");
+    /* Before this one is there: nobody is a child of himself, or shares a table with himself. */
+    int shares = process_index(s, json_string_value(json_object_get(json, "shares_table_of")));
+    int parent = process_index(s, json_string_value(json_object_get(json, "parent")));
     s->processes = grown(s->processes, s->process_count, sizeof *s->processes);
     struct process *p = &s->processes[s->process_count++];
     copy(p->name, sizeof p->name, name);
     copy(p->doing, sizeof p->doing, doing);
     p->threads = 1;
     (void)json_unpack((json_t *)json, "{s?i}", "threads", &p->threads);
-    p->shares = process_index(s, json_string_value(json_object_get(json, "shares_table_of")));
-    p->parent = process_index(s, json_string_value(json_object_get(json, "parent")));
+    p->shares = shares;
+    p->parent = parent;
     p->hidden = json_is_true(json_object_get(json, "hidden"));
     read_words(json_object_get(json, "pending"), p->pending, sizeof p->pending);
     if (record_get_chain(json_object_get(json, "at"), &p->at, err) == -1)

@@ -295,11 +295,11 @@ int peer_send(struct peer *peer, const char *text, struct error *err)
 
 int peer_receive(struct peer *peer, const char *text, struct error *err)
 {
-    for (;;) {
+    while (peer->failed == 0) {
         ssize_t got = recv(peer->fd, peer->received + peer->length,
                            sizeof peer->received - peer->length, MSG_DONTWAIT);
         if (got == -1 && errno != EAGAIN)
-            return fail(err, "client %s: recv: %s", peer->name, strerror(errno));
+            peer->failed = errno;
         if (got == 0 && peer->length < sizeof peer->received)
             peer->end_of_file = true;
         if (got <= 0)
@@ -310,6 +310,8 @@ int peer_receive(struct peer *peer, const char *text, struct error *err)
         if (peer->length > 0)
             return fail(err, "client %s: %zu bytes came instead of end of file", peer->name,
                         peer->length);
+        if (peer->failed != 0)
+            return fail(err, "client %s: recv: %s", peer->name, strerror(peer->failed));
         return peer->end_of_file ? 1 : 0;
     }
     size_t wanted = strlen(text) + 1;
@@ -322,6 +324,8 @@ int peer_receive(struct peer *peer, const char *text, struct error *err)
         received[strcspn(received, "\n")] = '\0';
         return fail(err, "client %s: expected '%s', received '%.100s'", peer->name, text, received);
     }
+    if (there < wanted && peer->failed != 0)
+        return fail(err, "client %s: recv: %s", peer->name, strerror(peer->failed));
     if (there < wanted && peer->end_of_file)
         return fail(err, "client %s: end of file instead of '%s'", peer->name, text);
     if (there < wanted)
@@ -333,18 +337,19 @@ int peer_receive(struct peer *peer, const char *text, struct error *err)
 
 int peer_is_reset(struct peer *peer, struct error *err)
 {
-    for (;;) {
+    while (peer->failed == 0) {
         char unwanted[4096];
         ssize_t got = recv(peer->fd, unwanted, sizeof unwanted, MSG_DONTWAIT);
-        if (got == -1 && errno == ECONNRESET)
-            return 1;
         if (got == -1 && errno == EAGAIN)
             return 0;
         if (got == -1)
-            return fail(err, "client %s: recv: %s", peer->name, strerror(errno));
+            peer->failed = errno;
         if (got == 0)
             return fail(err, "client %s: end of file instead of a reset", peer->name);
     }
+    if (peer->failed == ECONNRESET)
+        return 1;
+    return fail(err, "client %s: recv: %s", peer->name, strerror(peer->failed));
 }
 
 int peer_half_close(struct peer *peer, struct error *err)

@@ -80,6 +80,7 @@ struct peer {
     char received[4096];   /* not yet matched by a receive */
     size_t length;
     bool end_of_file;
+    int failed; /* errno of the recv(2) that failed; what came before it still counts */
 };
 
 /*

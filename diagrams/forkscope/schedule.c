@@ -8,8 +8,9 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <signal.h>
 #include <sys/syscall.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What a system call gives, inside the kernel, when it is to be entered again. */
@@ -53,6 +54,63 @@ static bool may_be_brief(const struct task *task)
     return task->call.number == SYS_connect;
 }
 
+static bool too_late(const struct tracer *t)
+{
+    return stage_interrupted || stage_seconds() > t->started + t->options->deadline;
+}
+
+/* execve(2) ends all other threads of the process, and returns when they have ended: let them. */
+static void let_others_end(struct tracer *t, const struct task *task)
+{
+    for (size_t i = 0; i < t->task_count; i++) {
+        struct task *other = t->tasks[i];
+        if (other == task || other->pid != task->pid || other->state == TASK_ENDED)
+            continue;
+        struct event e = event_of(other->tid, false);
+        if (e.kind == EVENT_ENDING) {
+            event_resume(other->tid, RESUME_FREE, 0);
+        } else if (e.kind == EVENT_ENDED) {
+            (void)waitpid(other->tid, NULL, __WALL | WNOHANG);
+            other->state = TASK_ENDED;
+            other->reaped = true;
+        } else if (e.kind != EVENT_NONE && e.kind != EVENT_GONE) {
+            other->pending = e; /* something of its own, before */
+            other->state = TASK_HELD;
+        }
+    }
+}
+
+/* The first thread of a process that was killed is not told of while others stand. */
+static bool is_zombie(const struct tracer *t, const struct task *task)
+{
+    struct proc_stat stat;
+
+    return tracer_others_live(t, task) && proc_stat(task->tid, &stat) == 0 && stat.state == 'Z';
+}
+
+/*
+ * SIGKILL ends our stop: each thread of the process runs on to one more, where it ends. That must not
+ * be passed by, because the others have to be let go there, too.
+ */
+static bool was_killed(const struct tracer *t, const struct task *task, struct event *event)
+{
+    struct proc_stat stat;
+
+    if (task->state == TASK_LIVE || !tracer_others_live(t, task))
+        return false;
+    for (unsigned long round = 0; !too_late(t); round++) {
+        /* In this order: if it stands, what it stands for has been told. */
+        bool stands = proc_stat(task->tid, &stat) == -1 || stat.state == 't';
+        *event = event_of(task->tid, false);
+        if (event->kind == EVENT_NONE && is_zombie(t, task))
+            event->kind = EVENT_ENDING;
+        if (event->kind != EVENT_NONE || stands)
+            return event->kind != EVENT_NONE;
+        event_breathe(round);
+    }
+    return false;
+}
+
 /* Wait for what the thread does. time: it may also sleep as long as it likes. */
 static enum outcome await(struct tracer *t, const struct task *task, bool time, struct event *event)
 {
@@ -63,8 +121,14 @@ static enum outcome await(struct tracer *t, const struct task *task, bool time, 
         *event = event_of(task->tid, false);
         if (event->kind != EVENT_NONE)
             return DID;
+        if (task->in_call && call_executes(&task->call))
+            let_others_end(t, task);
         if (round < SPINS)
             continue;
+        if (round % 256 == 0 && is_zombie(t, task)) {
+            event->kind = EVENT_ENDING;
+            return DID;
+        }
         if (round == SPINS)
             before = computed(task);
         if (waits(task)) {
@@ -76,12 +140,9 @@ static enum outcome await(struct tracer *t, const struct task *task, bool time, 
         } else if (round % 256 == 0 && computed(task) > before + COMPUTING_SECONDS * ticks) {
             return COMPUTES;
         }
-        if (stage_interrupted || stage_seconds() > t->started + t->options->deadline)
+        if (too_late(t))
             return TOO_LONG;
-        if (round < 4 * SPINS)
-            sched_yield();
-        else
-            nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+        event_breathe(round);
     }
 }
 
@@ -108,7 +169,7 @@ static void freeze(struct task *task)
     }
 }
 
-static void resume(struct task *task)
+static void resume(const struct tracer *t, struct task *task)
 {
     struct regs regs;
 
@@ -118,7 +179,7 @@ static void resume(struct task *task)
      * begun anew: time stands still for whoever is stopped.
      */
     if (task->state == TASK_BLOCKED && (task->result == -EINTR || task->result == -RESTART_BLOCK) &&
-        !act_interrupted(task) && regs_get(task->tid, &regs) == 0)
+        !act_interrupted(t, task) && regs_get(task->tid, &regs) == 0)
         (void)regs_call_again(task->tid, &regs, task->call.number, task->call.args[0]);
     task->state = TASK_HELD;
     event_resume(task->tid, RESUME_TO_CALL, task->signal);
@@ -174,9 +235,12 @@ static int run(struct tracer *t, struct task *task, bool time, struct error *err
                 return -1;
             if (turn_over(t, task, steps))
                 return 1;
-            if (task->state != TASK_LIVE)
-                resume(task);
-            enum outcome outcome = await(t, task, time, &event);
+            enum outcome outcome = DID;
+            if (!was_killed(t, task, &event)) {
+                if (task->state != TASK_LIVE)
+                    resume(t, task);
+                outcome = await(t, task, time, &event);
+            }
             if (outcome != DID) {
                 if (put_aside(t, task, outcome, err) == -1)
                     return -1;
@@ -298,6 +362,12 @@ int schedule_time(struct tracer *t, struct error *err)
     if (wakes_at(t, chosen) > t->now)
         t->now = wakes_at(t, chosen);
     chosen->idle = false;
-    chosen->alarm = chosen->alarm >= 0 && chosen->alarm <= t->now ? -1 : chosen->alarm;
+    if (chosen->alarm >= 0 && chosen->alarm <= t->now) {
+        chosen->alarm = chosen->alarm_interval > 0 ? chosen->alarm + chosen->alarm_interval : -1;
+        chosen->alarm_due = true;
+        if (chosen->alarm_early)
+            (void)syscall(SYS_tgkill, chosen->pid, chosen->tid, SIGALRM);
+        chosen->alarm_early = false;
+    }
     return run(t, chosen, chosen->state != TASK_HELD, err);
 }

@@ -42,6 +42,25 @@ static int push_handler(struct tracer *t, struct task *task, const char *signal,
     return result;
 }
 
+/*
+ * Is it the kernel's timer, too early? In the trace no time has passed; schedule_time sends the signal
+ * when it has. Or is it in time?
+ */
+static bool held_back(const struct tracer *t, struct task *task, const struct event *e)
+{
+    struct task *early = e->code == SI_KERNEL ? act_early_alarm(t, task) : NULL;
+
+    if (early != NULL) {
+        early->alarm_early = true;
+        task->signal = 0;
+        return true;
+    }
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i]->pid == task->pid)
+            t->tasks[i]->alarm_due = false;
+    return false;
+}
+
 int act_signal(struct tracer *t, struct task *task, const struct event *e, struct error *err)
 {
     struct proc_signals set;
@@ -49,6 +68,8 @@ int act_signal(struct tracer *t, struct task *task, const struct event *e, struc
     uint64_t bit = UINT64_C(1) << (e->signal - 1);
 
     task->signal = e->signal;
+    if (e->signal == SIGALRM && held_back(t, task, e))
+        return 0;
     call_signal_name(e->signal, name, sizeof name);
     if (proc_signals(task->tid, &set) == -1)
         return 0;

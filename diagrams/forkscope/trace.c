@@ -61,6 +61,15 @@ const char *tracer_name(void *data, pid_t pid)
     return task != NULL ? task->name : NULL;
 }
 
+bool tracer_others_live(const struct tracer *t, const struct task *task)
+{
+    for (size_t i = 0; i < t->task_count; i++)
+        if (t->tasks[i] != task && t->tasks[i]->pid == task->pid &&
+            t->tasks[i]->state != TASK_ENDED)
+            return true;
+    return false;
+}
+
 void tracer_stir(struct tracer *t)
 {
     for (size_t i = 0; i < t->task_count; i++)
@@ -136,9 +145,12 @@ int image_enter(struct tracer *t, struct task *task, struct error *err)
     struct image *image = task->image;
     uint64_t to = image->has_lines ? source_main(image->source) : entry_of(task->pid);
     struct regs regs;
+    bool forked = false;
 
-    if (to == 0 || event_run_to(task->tid, to) == -1)
+    if (to == 0 || event_run_to(task->tid, to, &forked) == -1)
         return 0; /* it ended on the way: the next event says how */
+    if (forked)
+        tracer_note(t, "%s forks before its main begins: that child is not followed", image->name);
     if (source_refresh(image->source, task->pid, err) == -1)
         return -1;
     if (!image->has_lines)
@@ -311,6 +323,8 @@ static void see_off(const struct task *task)
 {
     struct event e;
 
+    /* It may stand in a stop that we know of already. */
+    event_resume(task->tid, RESUME_FREE, 0);
     while ((e = event_of(task->tid, true)).kind != EVENT_ENDED && e.kind != EVENT_GONE)
         event_resume(task->tid, RESUME_FREE, 0);
     (void)waitpid(task->tid, NULL, __WALL | WNOHANG);
@@ -356,6 +370,7 @@ static void clean_up(struct tracer *t)
 
 int trace_program(const struct trace_options *options, struct error *err)
 {
+    enum { GRACE_SECONDS = 5 }; /* to stop everybody, when the trace's own time is over */
     struct tracer t = {.options = options, .output = -1, .errno_from = -1, .errno_to = -1};
     int result = 0;
 
@@ -363,6 +378,7 @@ int trace_program(const struct trace_options *options, struct error *err)
         return -1;
     t.random = options->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     t.started = stage_seconds();
+    event_deadline(t.started + options->deadline + GRACE_SECONDS);
     for (size_t i = 0; i < t.scenario.count && t.title[0] == '\0'; i++)
         if (t.scenario.actions[i].verb == DO_TITLE)
             text_copy(t.title, sizeof t.title, t.scenario.actions[i].text);

@@ -77,6 +77,9 @@ struct task {
     int64_t deadline;                      /* of the call, in the time of the trace; -1: none */
     unsigned char sets[3][FD_SETSIZE / 8]; /* what select was given, which it changes */
     int64_t alarm;                         /* when a timer of its process goes off; -1: none */
+    int64_t alarm_interval;                /* and after that again and again; 0: once */
+    bool alarm_due;                        /* it goes off now: SIGALRM is on its way */
+    bool alarm_early;                      /* the kernel's went off before, and was held back */
     pid_t vfork_child;
     struct handler *handlers; /* the innermost last */
     size_t handler_count;
@@ -137,6 +140,8 @@ struct task *tracer_task(const struct tracer *t, pid_t tid);
 struct task *tracer_add(struct tracer *t, pid_t tid, pid_t pid, const char *name);
 /* A thread that has not ended and is the one to show for process `pid`, or NULL. */
 struct task *tracer_process(const struct tracer *t, pid_t pid);
+/* Has the thread's process other threads that go on? */
+bool tracer_others_live(const struct tracer *t, const struct task *task);
 /* A call_namer. */
 const char *tracer_name(void *data, pid_t pid);
 /* Something has happened that may matter to those who wait. */
@@ -171,7 +176,12 @@ void act_stand(struct tracer *t, struct task *task);
 /* Its call has returned this: a step. */
 int act_told(struct tracer *t, struct task *task, int64_t result, struct error *err);
 /* Has a caught signal come that interrupts the call of a stopped thread? */
-bool act_interrupted(const struct task *task);
+bool act_interrupted(const struct tracer *t, const struct task *task);
+/*
+ * Has the kernel's timer gone off before its time in the trace? It runs while everybody is held. Returns
+ * the thread that has set it, or NULL.
+ */
+struct task *act_early_alarm(const struct tracer *t, const struct task *task);
 
 /* ---- family.c: as act, for these kinds of event ---- */
 
@@ -182,6 +192,10 @@ int act_exec(struct tracer *t, struct task *task, const struct event *e, struct 
 /* A thread is about to end: it has, or its whole process has, when this returns. */
 int act_ending(struct tracer *t, struct task *task, struct error *err);
 int act_end(struct tracer *t, struct task *task, int status, struct error *err);
+/* A thread has ended that had not been seen to be about to. */
+int act_ended(struct tracer *t, struct task *task, int status, struct error *err);
+/* A thread is there no more, and nothing has been told of its end. */
+int act_gone(struct tracer *t, struct task *task);
 /* It runs for the first time. */
 int act_born(struct tracer *t, struct task *task, struct error *err);
 

@@ -39,8 +39,9 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *data, void **found)
 static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *result, void *data)
 {
     (void)dwfl, (void)data;
-    if (address >= thread.stack_from &&
-        address + sizeof *result <= thread.stack_from + thread.stack_size) {
+    /* A program may have overwritten what we go by: any address may be asked for. */
+    if (address >= thread.stack_from && thread.stack_size >= sizeof *result &&
+        address - thread.stack_from <= thread.stack_size - sizeof *result) {
         memcpy(result, thread.stack + (address - thread.stack_from), sizeof *result);
         return true;
     }
@@ -112,9 +113,9 @@ static int one_frame(Dwfl_Frame *state, void *data)
      * libdw calls the handler's own frame an activation too, so the trampoline is told by
      * its address: the kernel put it there as the handler's return address.
      */
-    const struct frame *at = source_frame(w->source, w->stand->trace, pc);
-    if (pc == w->stand->restorer || strcmp(at->function, "restore_rt") == 0 ||
-        strcmp(at->function, "kernel_rt_sigreturn") == 0) {
+    struct frame at = *source_frame(w->source, w->stand->trace, pc);
+    if (pc == w->stand->restorer || strcmp(at.function, "restore_rt") == 0 ||
+        strcmp(at.function, "kernel_rt_sigreturn") == 0) {
         struct frame frame = {.file = -1, .signal = true};
         text_copy(frame.function, sizeof frame.function,
                   w->signals < w->stand->signal_count ? w->stand->signals[w->signals] : "signal");
@@ -126,18 +127,18 @@ static int one_frame(Dwfl_Frame *state, void *data)
     /* A return address may be the first of the next line: the call stands before it. */
     bool returns = w->frames > 1 && !w->exact;
     if (returns)
-        at = source_frame(w->source, w->stand->trace, pc - 1);
+        at = *source_frame(w->source, w->stand->trace, pc - 1);
     w->exact = false;
     struct frame *last = w->chain->count > 0 ? &w->chain->frames[w->chain->count - 1] : NULL;
-    if (returns && at->file != -1 && last != NULL && last->file == -1 && !last->signal)
+    if (returns && at.file != -1 && last != NULL && last->file == -1 && !last->signal)
         name_called(w, pc, last);
-    if (at->file == -1 && last != NULL && last->file == -1 && !last->signal)
-        *last = at->function[0] != '?'
-                    ? *at
+    if (at.file == -1 && last != NULL && last->file == -1 && !last->signal)
+        *last = at.function[0] != '?'
+                    ? at
                     : *last; /* of a run of library functions the outermost is the one called */
     else
-        add_frame(w, at);
-    w->done = at->file != -1 && strcmp(at->function, "main") == 0;
+        add_frame(w, &at);
+    w->done = at.file != -1 && strcmp(at.function, "main") == 0;
     return w->done ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 

@@ -213,6 +213,19 @@ bug() {
   assert_is 'exit status without a file' 2 "$status"
 }
 
+@test "a trace in which processes are their own parents has an end all the same" {
+  trace_chapter 03
+  cp trace right
+  local change
+  for change in 'if .processes then .processes[].parent = .processes[0].name else . end' \
+    'if .processes then .processes |= map(.parent = .name) else . end' \
+    'if .processes then .processes |= map(.name = "P" | .parent = "P") else . end'; do
+    jq -c "$change" right >trace
+    run bare timeout 20 "$FORKSCOPE" findings trace
+    ((status <= 1)) || assert_is "exit status with $change" '0 or 1' "$status"
+  done
+}
+
 @test "findings that cannot be written are an error" {
   trace_chapter 04
   run --separate-stderr bash -c "\"$FORKSCOPE\" findings trace >/dev/full"

@@ -114,6 +114,59 @@ ends_with() {
   ends_with P 'exit 7'
 }
 
+@test "execve ends the other threads, whichever thread does it, and the trace goes on" {
+  local who
+  for who in first other; do
+    trace -- "$TRACED/thread_exec" "$who"
+    agrees
+    steps_are "programs that were executed by the $who" 'of("P") | select(.call | startswith("execve(")) | .result' 0
+    ends_with P 'exit 3'
+  done
+}
+
+@test "SIGKILL ends a process with threads, whoever sends it" {
+  local order
+  for order in parent-first child-first random=2; do
+    trace --order "$order" -- "$TRACED/killed_threads"
+    agrees
+    ends_with C1 'signal 9'
+    ends_with P 'exit 9'
+  done
+  tell 'connect A' 'send A x' 'receive A x' 'signal P KILL'
+  trace -s play -- "$TRACED/threads" 9000
+  agrees
+  ends_with P 'signal 9'
+}
+
+@test "what a program forks before its main is let go, and a note says so" {
+  trace -- "$TRACED/early_fork"
+  ends_with P 'exit 4'
+  steps_are 'notes' 'ending | .notes[]' 'early_fork forks before its main begins: that child is not followed'
+}
+
+@test "a timer goes off at its time in the trace, again if it was set so, and no sooner" {
+  trace -- "$TRACED/timers" again
+  ends_with P 'exit 3'
+  # The clock has gone off long before all wait, and the trace is the same as if it had not.
+  trace -- "$TRACED/timers" late
+  steps_are 'what happened' 'steps | words' 'P main' 'P sigaction(SIGALRM, on_alarm, SA_RESTART) = 0' 'P pause()' \
+    'P SIGALRM = handled' 'P SIGALRM' 'P pause() = -1 EINTR' 'P exit(1)'
+  trace -- "$TRACED/timers" computing
+  steps_are 'the end' 'ending | .end' 'every process waits, and nothing here will wake one'
+}
+
+@test "select and poll are over in the order of their times" {
+  trace -- "$TRACED/raw_select"
+  steps_are 'who was ready first' 'steps | select(.kind == "exit") | .who' C1 P
+  steps_are 'P waits for C1' 'of("P") | select(.call | test("^wait")) | .kind' call
+}
+
+@test "a line that came before a reset is received, and then the reset" {
+  tell 'connect A' 'send A x' 'receive A bye' 'receive A reset'
+  trace -s play -- "$TRACED/parting" 9000
+  ends_with P 'exit 0'
+}
+
 @test "the chain of a handler in a handler names both signals and what they interrupted" {
   trace -- "$TRACED/handler"
   local note usr2 raised usr1 main
