@@ -61,7 +61,14 @@ static int judge(struct idle *idle, const struct member *m)
     unsigned long used_ms = (m->ticks - idle->member[i].ticks) * tick_ms;
     if (used_ms < SPIN_MS)
         return idle->member[i].asleep * 2 > idle->member[i].looks;
-    unsigned long slept = sleeps_of(m->pid) - idle->member[i].sleeps;
+    unsigned long sleeps = sleeps_of(m->pid);
+    if (sleeps < idle->member[i].sleeps) {
+        /* A thread has ended and taken its count along, and its ticks not: begin anew. */
+        idle->member[i].ticks = m->ticks;
+        idle->member[i].sleeps = sleeps;
+        return 0;
+    }
+    unsigned long slept = sleeps - idle->member[i].sleeps;
     return used_ms / (slept + 1) >= SPIN_MS_PER_SLEEP ? -1 : 1;
 }
 

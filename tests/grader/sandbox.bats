@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# tests/grader/sandbox.bats - what the sandbox sees and says of the programs in it.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # set by lab.bash and by run
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+  load ../lib/lab.bash
+  load grader.bash
+  lab_setup
+  grader_setup
+  SANDBOX=$FORKLAB_BUILD/tests/sandbox
+  cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+  lab_teardown
+}
+
+# compile NAME [FILE]...: the C program on standard input, to NAME.
+compile() {
+  cat >"$1.c"
+  run cc -std=gnu11 -Wall -Wextra -Werror -g -pthread -I "$LAB_ROOT/tests/grading/sandbox" -o "$1" "$1.c" "${@:2}"
+  assert_is "what the compiler says of $1.c" '' "$output"
+}
+
+@test "a program that spins is not taken for one that waits when a thread of it ends" {
+  # The thread takes its sleeps along: the count of the process, proc(5), falls below what it was at first.
+  compile looks "$LAB_ROOT/tests/grading/sandbox/idle.c" <<'END'
+#include "sandbox.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SPUN = 100 }; /* a second */
+
+static int slept[2], end[2];
+
+static void *sleeps(void *arg)
+{
+    char c;
+
+    for (int i = 0; i < 50; i++)
+        usleep(100);
+    if (write(slept[1], "x", 1) != 1 || read(end[0], &c, 1) != 1)
+        return arg;
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t thread;
+    char c;
+    struct idle idle = {.count = 0};
+    struct member self = {.pid = getpid(), .state = 'R', .threads = 2};
+    struct census census = {.member = &self, .count = 1};
+
+    if (pipe(slept) == -1 || pipe(end) == -1 || pthread_create(&thread, NULL, sleeps, NULL) != 0 ||
+        read(slept[0], &c, 1) != 1)
+        return 1;
+    printf("%d\n", idle_look(&idle, &census, 0, 0));
+    if (write(end[1], "x", 1) != 1 || pthread_join(thread, NULL) != 0)
+        return 1;
+    for (int i = 1; i <= 2; i++) {
+        self.ticks += SPUN;
+        printf("%d\n", idle_look(&idle, &census, 3000 * i, 0));
+    }
+    return 0;
+}
+END
+  run ./looks
+  assert_is 'exit status' 0 "$status"
+  # What it did up to the end of the thread is not known; what it does after that is.
+  assert_is 'not known, not known, spins' '0 0 -1' "${output//$'\n'/ }"
+}
