@@ -73,3 +73,95 @@ END
   # What it did up to the end of the thread is not known; what it does after that is.
   assert_is 'not known, not known, spins' '0 0 -1' "${output//$'\n'/ }"
 }
+
+# field_of NAME: a field of the one process that the last look has seen; see print_look in wait.c.
+field_of() {
+  local names=(process pid parent state threads ticks listeners sockets descriptors) i
+  for i in "${!names[@]}"; do
+    [[ ${names[i]} != "$1" ]] || awk -v i="$((i + 1))" '$1 == "process" { print $i }' seen
+  done
+}
+
+# sees NAME VALUE: a look sees the value now.
+sees() {
+  "$SANDBOX" look "$(sed -n 's/^started \([0-9]*\) .*/\1/p' report)" >seen
+  compare "$1" "$2" "$(field_of "$1")"
+}
+
+# enter PROGRAM [OPTION]...: start it in a sandbox.
+enter() {
+  start "$1" "$SANDBOX" run -r report -o out -e err "${@:2}" -b "$PWD/$1:/program" -- /program
+  wait_until 'it runs' grep -q '^started' report
+}
+
+@test "a program whose first thread has ended is seen as its other threads are" {
+  compile leaves <<'END'
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void *waits(void *arg)
+{
+    size_t size = 100 << 20;
+    char *much = malloc(size);
+
+    if (much == NULL || socket(AF_UNIX, SOCK_STREAM, 0) == -1)
+        exit(1);
+    memset(much, 1, size);
+    for (;;)
+        pause();
+    return arg;
+}
+
+int main(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, waits, NULL) == 0)
+        pthread_exit(NULL);
+    return 1;
+}
+END
+  enter leaves
+  wait_until 'its socket is seen' sees sockets 1
+  wait_until 'it is asleep' sees state S
+  # In, out, err and the socket; what the sandbox itself leaves open would be more.
+  assert_is 'descriptors' 4 "$(field_of descriptors)"
+  assert_is 'counts' 'alive 1 zombies 0 asleep 1' "$(grep '^alive\|^zombies\|^asleep' seen | tr '\n' ' ' | sed 's/ $//')"
+  assert_is 'the limit that it has reached' '' "$(grep '^limit' report || true)"
+  end_session "$PID"
+  # Its memory is that of all threads, too.
+  enter leaves -M 50
+  wait_until 'it is over' grep -qx over report
+  assert_is 'the limit that it has reached' 'limit memory' "$(grep '^limit' report || true)"
+}
+
+@test "a program of which one thread works is not taken for one that sleeps" {
+  compile works <<'END'
+#include <pthread.h>
+#include <unistd.h>
+
+static void *works(void *arg)
+{
+    for (volatile unsigned long i = 0;; i++)
+        continue;
+    return arg;
+}
+
+int main(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, works, NULL) != 0)
+        return 1;
+    for (;;)
+        pause();
+}
+END
+  enter works
+  wait_until 'it has two threads' sees threads 2
+  assert_is 'state' R "$(field_of state)"
+  assert_is 'asleep' 'asleep 0' "$(grep '^asleep' seen)"
+}

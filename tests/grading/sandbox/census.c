@@ -23,14 +23,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The fields of /proc/PID/stat. Returns -1 when the process is gone. */
-static int read_stat(pid_t pid, struct member *m)
+/* The fields of a stat file, of a process or of a thread. Returns -1 when it is gone. */
+static int read_stat(const char *path, struct member *m)
 {
-    char path[40], text[1024];
+    char text[1024];
     unsigned long user, system;
     int parent;
 
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
         return -1;
@@ -47,9 +46,66 @@ static int read_stat(pid_t pid, struct member *m)
                "%*u %ld",
                &m->state, &parent, &user, &system, &m->threads, &m->start, &m->rss_pages) != 7)
         return -1;
-    m->pid = pid;
     m->parent = parent;
     m->ticks = user + system;
+    return 0;
+}
+
+static int is_over(char state)
+{
+    return state == 'Z' || state == 'X';
+}
+
+/* What two threads are together: who works counts before who sleeps, who sleeps before who is stopped. */
+static char both_states(char a, char b)
+{
+    static const char order[] = "RDSTtIXZ";
+    const char *x = strchr(order, a), *y = strchr(order, b);
+
+    return x == NULL || y == NULL ? 'R' : x < y ? a : b;
+}
+
+/*
+ * The stat file of a process has the state and the memory of its first thread, which may have ended
+ * before the others (pthread_exit(3) in main) and is a zombie then: ask all of them.
+ */
+static void read_threads(struct member *m)
+{
+    char path[80], state = 'Z';
+    const struct dirent *entry;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)m->pid);
+    DIR *dir = opendir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        struct member thread;
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)m->pid, entry->d_name);
+        if (entry->d_name[0] == '.' || read_stat(path, &thread) == -1 || is_over(thread.state))
+            continue;
+        state = both_states(state, thread.state);
+        /* The first one, where it lives: it may well be the last. */
+        if (m->living == m->pid)
+            continue;
+        m->living = (pid_t)strtol(entry->d_name, NULL, 10);
+        m->rss_pages = thread.rss_pages;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    m->state = state;
+}
+
+/* Returns -1 when the process is gone. */
+static int read_process(pid_t pid, struct member *m)
+{
+    char path[40];
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (read_stat(path, m) == -1)
+        return -1;
+    m->pid = pid;
+    if (m->threads > 1)
+        read_threads(m);
+    if (m->living == 0)
+        m->living = pid;
     return 0;
 }
 
@@ -133,7 +189,7 @@ int census_take(struct census *census, pid_t init)
         struct member m = {.pid = 0};
         char *end;
         long pid = strtol(entry->d_name, &end, 10);
-        if (pid <= 0 || *end != '\0' || read_stat((pid_t)pid, &m) == -1)
+        if (pid <= 0 || *end != '\0' || read_process((pid_t)pid, &m) == -1)
             continue;
         if (append(census, &m) == -1) {
             closedir(dir);
@@ -149,10 +205,10 @@ int census_take(struct census *census, pid_t init)
 static void count_descriptors(struct census *census, struct member *m, const unsigned *inodes,
                               size_t inode_count)
 {
-    char path[40], target[64];
+    char path[60], target[64];
     const struct dirent *entry;
 
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)m->pid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/fd", (int)m->pid, (int)m->living);
     DIR *dir = opendir(path);
     if (dir == NULL) {
         census->unreadable += errno == EACCES;

@@ -74,7 +74,8 @@ int limits_read(struct limits *limits, const char *text);
 /* One process inside. */
 struct member {
     pid_t pid, parent;
-    char state;          /* R S D T Z ... of proc(5) */
+    pid_t living;        /* a thread of it that has not ended */
+    char state;          /* R S D T Z ... of proc(5); of several threads the busiest one's */
     long threads;        /* 0 for a zombie */
     unsigned long ticks; /* user and system time, in clock ticks */
     long rss_pages;
