@@ -210,7 +210,7 @@ WRAPPED='
 
 @test "in the sandbox nothing can be written but /tmp, and of /etc only the linker's cache is seen" {
   "$FORKLAB_BUILD/tests/sandbox" run -o "$BATS_TEST_TMPDIR/out" -e "$BATS_TEST_TMPDIR/err" -- /bin/sh -c '
-    for place in / /dev /dev/shm /usr /usr/local /etc /proc /tmp; do
+    for place in / /dev /dev/shm /usr /usr/local /usr/src /etc /proc /tmp; do
       if (: >"$place/x") 2>/dev/null; then echo "writable $place"; fi
     done
     ls /etc; ls -A /usr/local /tmp; ls /'

@@ -165,3 +165,39 @@ END
   assert_is 'state' R "$(field_of state)"
   assert_is 'asleep' 'asleep 0' "$(grep '^asleep' seen)"
 }
+
+# needs_own_mounts: sets OWN_MOUNTS, the words before a command that may mount and nobody else sees it.
+needs_own_mounts() {
+  OWN_MOUNTS=(unshare --mount)
+  "${OWN_MOUNTS[@]}" true 2>/dev/null || OWN_MOUNTS=(unshare --user --map-root-user --mount)
+  "${OWN_MOUNTS[@]}" true 2>/dev/null || skip 'this system lets us have no mounts of our own'
+}
+
+# lab_at FOLDER COMMAND [WORD]...: run it where the lab lies in FOLDER as well. Sets status, output, stderr.
+lab_at() {
+  run --separate-stderr clean_shell "${OWN_MOUNTS[@]}" sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$LAB_ROOT" "$@"
+}
+
+@test "a submission cannot include a solution where the lab lies in the system's folders" {
+  needs_own_mounts
+  local solution=solutions/03-naive-fork/exercise.c
+  printf '#include "/usr/src/%s"\n' "$solution" >thief.c
+  [[ -d /usr/src && -d /usr/share/doc ]] || skip 'this system lacks the folders'
+  export FORKLAB_BUILD
+  lab_at /usr/src /usr/src/tests/grading/check --quiet --json json 03 "$PWD/thief.c"
+  assert_is 'points of one that includes the solution' 0 "$(jq .points json)"
+  rm json
+  lab_at /usr/src /usr/src/tests/grading/check --quiet --json json 03 "/usr/src/$solution"
+  assert_is "points of the solution there ($stderr)" 10 "$(jq .points json)"
+  rm json
+  # Where it would be seen, one line says so, and nothing is graded.
+  lab_at /usr/share/doc /usr/share/doc/tests/grading/check --json json 03 "$PWD/thief.c"
+  assert_is 'status' 1 "$status"
+  assert_is 'told' 'check: /usr/share/doc is where every sandbox sees it, with the system: move it out of there' "$stderr"
+  ln -s "/usr/share/doc/$solution" link.c
+  lab_at /usr/share/doc "$CHECK" --json json 03 "$PWD/link.c"
+  assert_is 'status' 1 "$status"
+  assert_is 'told' "check: $PWD/link.c is where every sandbox sees it, with the system: move it out of there" "$stderr"
+  assert_is 'printed' '' "$output"
+  assert_is 'results' '' "$(find . -name json)"
+}

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -100,9 +101,23 @@ static void add_system(struct words *words, const char *path)
     }
 }
 
+/* Empty inside. A link may lead anywhere, and what it leads to is seen or not seen by itself. */
+static void hide(struct words *words, const char *path)
+{
+    struct stat status;
+
+    if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        add_all(words, (const char *const[]){"--tmpfs", path, "--remount-ro", path, NULL});
+}
+
 static void make_command(const struct box *box, struct words *words, int info_fd)
 {
     static const char *const system[] = {"/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin"};
+    /*
+     * Locally installed things, and the sources that somebody keeps here, the lab's perhaps, are no
+     * part of the system that a server or the compiler needs. Both lists are also in ../check.
+     */
+    static const char *const hidden[] = {"/usr/local", "/usr/src"};
     static const char *const fixed[] = {
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
         "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1", "--uid", "65534",
@@ -120,6 +135,8 @@ static void make_command(const struct box *box, struct words *words, int info_fd
     for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
         add_system(words, system[i]);
     add_all(words, fixed);
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        hide(words, hidden[i]);
     /* So that what is left running, if ever, can be told to be of this run. */
     const char *mark = getenv("FORKLAB_RUN");
     if (mark != NULL)
