@@ -201,3 +201,11 @@ lab_at() {
   assert_is 'printed' '' "$output"
   assert_is 'results' '' "$(find . -name json)"
 }
+
+@test "a limit of the machine that is lower than the sandbox's holds, and is no failure" {
+  start limited -n 500 "$SANDBOX" run -o out -e err -r report -- /bin/sh -c 'ulimit -n; ulimit -Hn'
+  wait_for_end "$PID"
+  assert_is 'soft and hard limit' '500 500' "$(tr '\n' ' ' <out | sed 's/ $//')"
+  "$SANDBOX" run -o out -- /bin/sh -c 'ulimit -n; ulimit -Hn'
+  assert_is 'soft and hard limit as they are otherwise' '1024 1024' "$(tr '\n' ' ' <out | sed 's/ $//')"
+}

@@ -45,12 +45,12 @@ no_more_descriptors() {
   done
 }
 
-# limits_as_before: everyone may open 256 descriptors and make 64 processes again.
+# limits_as_before: everyone may open 1024 descriptors and make 64 processes again.
 limits_as_before() {
   local pid
   for pid in "${PROCESSES[@]}"; do
     # A process that has ended meanwhile needs no limit.
-    "$SANDBOX" limit "$pid" descriptors 256 2>/dev/null || true
+    "$SANDBOX" limit "$pid" descriptors 1024 2>/dev/null || true
     "$SANDBOX" limit "$pid" processes 64 2>/dev/null || true
   done
 }

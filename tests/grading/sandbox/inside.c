@@ -39,8 +39,13 @@ int limits_read(struct limits *l, const char *text)
 
 static int limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 {
-    struct rlimit both = {.rlim_cur = soft, .rlim_max = hard};
+    struct rlimit old, both = {.rlim_cur = soft, .rlim_max = hard};
 
+    /* Where this machine's own is lower it holds: only root may raise it, setrlimit(2). */
+    if (getrlimit(resource, &old) == 0 && old.rlim_max < hard)
+        both.rlim_max = old.rlim_max;
+    if (both.rlim_cur > both.rlim_max)
+        both.rlim_cur = both.rlim_max;
     return setrlimit(resource, &both);
 }
 

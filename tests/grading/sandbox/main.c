@@ -30,7 +30,7 @@ static const char usage_text[] =
     "        -r FILE        what happens, line by line: started, ended, limit, over\n"
     "        -p N           processes (64)           -m MIB   memory of one (1024)\n"
     "        -M MIB         memory of all (512)     -c S     processor time of one (10)\n"
-    "        -f KIB         largest file (1024)      -n N     descriptors (256)\n"
+    "        -f KIB         largest file (1024)      -n N     descriptors (1024)\n"
     "        -t S           wall clock (60)          -k KIB   output kept (64)\n"
     "        -u             limits only, no sandbox\n"
     "look  what processes are inside; INIT is the pid of the report\n"
@@ -64,7 +64,7 @@ static int run_command(int argc, char **argv)
                    .total_mib = 512,
                    .cpu_seconds = 10,
                    .file_kib = 1024,
-                   .descriptors = 256,
+                   .descriptors = 1024, /* as usual: poll(2) takes no larger table */
                    .wall_seconds = 60,
                    .output_kib = 64},
         .out = "/dev/null",
