@@ -209,3 +209,39 @@ lab_at() {
   "$SANDBOX" run -o out -- /bin/sh -c 'ulimit -n; ulimit -Hn'
   assert_is 'soft and hard limit as they are otherwise' '1024 1024' "$(tr '\n' ' ' <out | sed 's/ $//')"
 }
+
+@test "what the sandbox has to write and cannot is told, with status 3" {
+  run "$SANDBOX" run -o /dev/full -r report -- /bin/echo hello
+  assert_is 'status' 3 "$status"
+  assert_is 'report' 'failed output: No space left on device' "$(grep -v '^started\|^ended exit 0$\|^over$' report)"
+  run "$SANDBOX" run -o out -r /dev/full -- /bin/echo hello
+  assert_is 'status where the report is lost' 3 "$status"
+  run sh -c '"$0" look "$$" >/dev/full' "$SANDBOX"
+  assert_is 'status of look' 3 "$status"
+  printf 'started %s 1\n' "$$" >report
+  run sh -c '"$0" wait report 0 5 "alive>=0" >/dev/full' "$SANDBOX"
+  assert_is 'status of wait' 3 "$status"
+}
+
+# with_room KIB: grade the solution of chapter 02 with so much room for temporary files. Sets status, stderr.
+with_room() {
+  mkdir -p small
+  rm -f json
+  run --separate-stderr clean_shell "${OWN_MOUNTS[@]}" sh -c 'mount -t tmpfs -o size=$0k none small && shift && exec "$@"' "$1" \
+    - env TMPDIR="$PWD/small" "$CHECK" --quiet --json json 02 "$LAB_ROOT/solutions/02-one-at-a-time/exercise.c"
+}
+
+@test "where there is no space left a right program gets no verdict, and one line says why" {
+  needs_own_mounts
+  export FORKLAB_BUILD
+  local room
+  # Too little for the program, and for what the tests write.
+  for room in 16 72; do
+    with_room "$room"
+    assert_is "exit status with $room KiB" 1 "$status"
+    assert_is "told with $room KiB" "check: no space in $PWD/small; free some and run again" "$stderr"
+    assert_is "results with $room KiB" '' "$(find . -name json)"
+  done
+  with_room 4096
+  assert_is "points with enough ($stderr)" 10 "$(jq .points json)"
+}

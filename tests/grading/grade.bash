@@ -46,11 +46,17 @@ in_sandbox() {
   [[ ${UNSANDBOXED-} != 1 ]] || SANDBOX_WORDS+=(-u)
 }
 
+# note_lost STATUS: 3, and something was lost for which there was no room: there is no verdict. The file `whole`
+# goes then, since to remove one needs no room.
+note_lost() {
+  (($1 != 3)) || rm -f "$GRADE_RUN/whole"
+}
+
 # grade_compile: compile the submission, once a file. What comes of it is judged by the first test.
 grade_compile() {
   grade_run
   in_sandbox
-  local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script
+  local source=$SUBMISSION compiler=${CC:-cc} place=/tmp/exercise.c out=/tmp/program script status=0
   if [[ ! -f $source || ! -r $source ]]; then
     printf 'there is no file %s that can be read\n' "$source" >"$GRADE_RUN/warnings"
     printf 'it does not compile\n' >"$GRADE_RUN/not-run"
@@ -68,7 +74,9 @@ grade_compile() {
   script='cd "${1%/*}" && "$0" -std=c11 -Wall -Wextra -g -pthread -o "$2" "${1##*/}" && cat "$2"'
   "${SANDBOX_WORDS[@]}" -b "$source:$place" -r "$GRADE_RUN/compile" -o "$GRADE_RUN/program" \
     -e "$GRADE_RUN/compiler" -f 8000 -k 8000 -c 5 -t 40 -M 1024 \
-    -- /bin/sh -c "$script" "$compiler" "$place" "$out" 2>"$GRADE_RUN/trouble" </dev/null || true
+    -- /bin/sh -c "$script" "$compiler" "$place" "$out" 2>"$GRADE_RUN/trouble" </dev/null || status=$?
+  note_lost "$status"
+  ((status != 3)) || return 1
   keep_limits "$GRADE_RUN/compile"
   if [[ -z $ENDED && ! -s $GRADE_RUN/limits ]]; then
     printf '%s\n' "$(cat "$GRADE_RUN/compiler" "$GRADE_RUN/trouble" 2>/dev/null | clean | head -n 1)" \
@@ -82,7 +90,7 @@ grade_compile() {
   if [[ $ENDED != 'exit 0' ]]; then
     sed -n 's/^limit \(.*\)/the compiler reached the limit on its \1/p' "$GRADE_RUN/compile" >>"$GRADE_RUN/warnings"
     cat "$GRADE_RUN/trouble" >>"$GRADE_RUN/warnings"
-    printf 'it does not compile\n' >"$GRADE_RUN/not-run"
+    printf 'it does not compile\n' >"$GRADE_RUN/not-run" || note_lost 3
   fi
 }
 
@@ -138,7 +146,7 @@ depends() {
 # fails FOUND: the test fails; tell the student everything.
 fails() {
   FOUND=$1
-  [[ -z $DECIDES ]] || printf '%s\n' "$REASON" >"$GRADE_RUN/undecided.$DECIDES"
+  [[ -z $DECIDES ]] || printf '%s\n' "$REASON" >"$GRADE_RUN/undecided.$DECIDES" || note_lost 3
   printf 'why:      %s\nexpected: %s\nfound:    %s\n' "$WHY" "$EXPECTED" "$FOUND"
   printf 'evidence:\n'
   evidence | sed 's/^/   /'
@@ -256,14 +264,18 @@ not_listening() {
 # note how they are: see note_census. Returns 1 when it does not come true; LATE says why.
 inside() {
   local seen=$GRADE_RUN/seen result=0
-  "$SANDBOX" wait "$BOX.report" "$PORT" "${2:-$((DEADLINE * 2))}" "$1" >"$seen" || result=1
+  "$SANDBOX" wait "$BOX.report" "$PORT" "${2:-$((DEADLINE * 2))}" "$1" >"$seen" || result=$?
+  note_lost "$result"
   note_census "$seen"
   return "$result"
 }
 
 # look: how the processes in the sandbox are now.
 look() {
-  "$SANDBOX" look "$INIT" "$PORT" >"$GRADE_RUN/seen"
+  local result=0
+  "$SANDBOX" look "$INIT" "$PORT" >"$GRADE_RUN/seen" || result=$?
+  note_lost "$result"
+  ((result == 0)) || return "$result"
   note_census "$GRADE_RUN/seen"
 }
 
@@ -381,7 +393,7 @@ grade_teardown() {
     else
       kill -TERM "${STARTED[i]}" 2>/dev/null || true
     fi
-    { wait "${STARTED[i]}" || true; } 2>/dev/null
+    { wait "${STARTED[i]}" || note_lost "$?"; } 2>/dev/null
   done
   for box in "${BOXES[@]}"; do
     keep_limits "$box.report"

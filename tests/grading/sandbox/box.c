@@ -6,7 +6,8 @@
  *   started PID NAMESPACE      init's pid as seen out here, its pid namespace's inode
  *   ended exit N | signal N    the program itself; its children may live on
  *   limit processes | memory | time | output | cpu     reached, each said once
- *   failed WHAT: WHY           the program could not be started
+ *   failed WHAT: WHY           the program could not be started; failed output: what it wrote, or a
+ *                              line of this report, could not be kept
  *   over                       nothing of it exists any more; the last line
  */
 #define _GNU_SOURCE
@@ -37,6 +38,7 @@ struct watch {
     int from[2], to[2]; /* stdout and stderr: pipe and file */
     long kept[2];       /* bytes still to be kept of each */
     pid_t bwrap, init;
+    int lost;      /* something that was to be written is not */
     unsigned said; /* a bit for each limit that was reported */
 };
 
@@ -46,11 +48,36 @@ static int complain(const char *what)
     return -1;
 }
 
-static void say(const struct watch *w, const char *line)
+/* A disk that is full takes a part, and refuses the rest: write(2). */
+static int write_all(int fd, const char *data, size_t size)
 {
-    /* Nobody who could be told when this fails: the reader's deadline says it. */
-    if (w->report != -1 && write(w->report, line, strlen(line)) == -1)
-        return;
+    while (size > 0) {
+        ssize_t put = write(fd, data, size);
+        if (put == -1)
+            return -1;
+        data += put;
+        size -= (size_t)put;
+    }
+    return 0;
+}
+
+static void say(struct watch *w, const char *line)
+{
+    /* The report cannot tell when this fails: the reader's deadline does, and our status. */
+    if (w->report != -1 && write_all(w->report, line, strlen(line)) == -1)
+        w->lost = 1;
+}
+
+/* What was to be kept is lost, and whoever judged by the rest would judge wrong. */
+static void say_lost(struct watch *w)
+{
+    char line[128];
+
+    if (!w->lost) {
+        snprintf(line, sizeof line, "failed output: %s\n", strerror(errno));
+        w->lost = 1;
+        say(w, line);
+    }
 }
 
 static void say_limit(struct watch *w, const char *name)
@@ -250,8 +277,9 @@ static void take_output(struct watch *w, int i)
         return;
     }
     ssize_t keep = got < w->kept[i] ? got : w->kept[i];
-    if (keep > 0 && write(w->to[i], data, (size_t)keep) == keep)
-        w->kept[i] -= keep;
+    w->kept[i] -= keep;
+    if (keep > 0 && write_all(w->to[i], data, (size_t)keep) == -1)
+        say_lost(w);
     /* What is not kept is still read: a program that only talks much shall not stop. */
     if (got > keep)
         say_limit(w, "output");
@@ -425,5 +453,7 @@ int box_run(const struct box *box)
                 WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     }
     say(&w, "over\n");
-    return w.init == -1 ? 1 : 0;
+    if (w.lost)
+        fputs("sandbox: the output could not be kept: is the disk full?\n", stderr);
+    return w.lost ? LOST : w.init == -1;
 }

@@ -6,13 +6,15 @@
  *   sandbox wait REPORT PORT SECONDS CONDITION
  *   sandbox limit PID descriptors|processes N
  *
- * Exit status: 0, 1 when it could not be done, 2 for wrong usage.
+ * Exit status: 0, 1 when it could not be done, 2 for wrong usage, 3 when what it had to write
+ * was lost, on a full disk say.
  */
 #define _GNU_SOURCE
 
 #include "sandbox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +40,7 @@ static const char usage_text[] =
     "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, idle\n"
     "limit the soft limit of a process inside, from now on\n"
     "\n"
-    "Exit status: 0 done, 1 it could not be done, 2 usage.\n";
+    "Exit status: 0 done, 1 it could not be done, 2 usage, 3 what it had to write was lost.\n";
 
 static int usage(const char *why)
 {
@@ -117,22 +119,33 @@ static int run_command(int argc, char **argv)
     return box_run(&box);
 }
 
+/* The status, once all that was printed is written. */
+static int flushed(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "sandbox: standard output: %s\n", strerror(errno));
+    return LOST;
+}
+
 int main(int argc, char **argv)
 {
     struct limits limits;
 
+    /* A limit on files is an error of write then, and not our end: setrlimit(2). */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2)
         return usage("no command is given");
     if (strcmp(argv[1], "--help") == 0) {
         fputs(usage_text, stdout);
-        return fflush(stdout) == 0 ? 0 : 1;
+        return flushed(0);
     }
     if (strcmp(argv[1], "run") == 0)
         return run_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "look") == 0)
-        return look_command(argc - 1, argv + 1);
+        return flushed(look_command(argc - 1, argv + 1));
     if (strcmp(argv[1], "wait") == 0)
-        return wait_command(argc - 1, argv + 1);
+        return flushed(wait_command(argc - 1, argv + 1));
     if (strcmp(argv[1], "limit") == 0)
         return limit_command(argc - 1, argv + 1);
     /* Only box.c says this: we are process 1 of the sandbox. */

@@ -19,9 +19,10 @@
 #include <sys/types.h>
 
 enum {
-    MAX_FILES = 8,          /* files that are copied in */
-    INSIDE_REPORT = 3,      /* init's descriptor to the supervisor */
-    UNPRIVILEGED_ID = 65534 /* nobody: what root becomes */
+    MAX_FILES = 8,           /* files that are copied in */
+    INSIDE_REPORT = 3,       /* init's descriptor to the supervisor */
+    UNPRIVILEGED_ID = 65534, /* nobody: what root becomes */
+    LOST = 3                 /* exit status: what was to be written could not be */
 };
 
 /* What a program may use. Each is per process, except where it says otherwise. */
@@ -57,7 +58,7 @@ struct box {
  * Run the program of `box` and wait until it is over: until every process inside
  * has ended, the wall clock ran out, or SIGTERM or SIGINT told us to end it. When it
  * returns nothing that the program started exists any more (pid_namespaces(7)).
- * Returns 0; 1 when it could not be run, with one line on stderr.
+ * Returns 0; 1 when it could not be run, with one line on stderr; LOST.
  */
 int box_run(const struct box *box);
 
