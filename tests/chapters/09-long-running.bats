@@ -1076,3 +1076,9 @@ faults_of_visits() {
   printf 'chapter 08: %s, chapter 09: %s\n' "$before" "$FAULTS_MADE"
   ((FAULTS_MADE * 10 < before * 6))
 }
+
+@test "calls that cannot be made to fail are told with status 77, and nothing hangs" {
+  run timeout -k 5 20 "$FORKLAB_BUILD/tests/fault" "$BATS_TEST_TMPDIR/none" true
+  assert_is 'status' 77 "$status"
+  assert_is 'told' 'fault: helper: No such file or directory' "$output"
+}

@@ -170,8 +170,13 @@ int main(int argc, char *argv[])
             (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | SIGCHLD), 0, 0, 0, 0);
         if (helper != 0)
             _exit(helper == -1);
+        /* The end of the pipe says nothing: the program, too, could still write into it. */
         if (read(number[0], &listener, sizeof listener) != sizeof listener ||
-            unshare(CLONE_FILES) == -1 || chdir(argv[1]) == -1 || write(taken[1], "t", 1) != 1)
+            unshare(CLONE_FILES) == -1 || chdir(argv[1]) == -1) {
+            perror("fault: helper");
+            _exit(write(taken[1], "f", 1) == 1);
+        }
+        if (write(taken[1], "t", 1) != 1)
             _exit(1);
         /* What is left open here would keep files and pipes of the test alive. */
         for (int fd = 0; fd < 64; fd++) {
@@ -180,13 +185,20 @@ int main(int argc, char *argv[])
         }
         supervise(listener);
     }
-    waitpid(middle, NULL, 0);
 
-    char c;
+    char c = 'f';
+    int status;
+    if (waitpid(middle, &status, 0) != middle || status != 0) {
+        fputs("fault: the helper could not be started\n", stderr);
+        _exit(77);
+    }
     listener = install_filter();
     if (write(number[1], &listener, sizeof listener) != sizeof listener ||
         read(taken[0], &c, 1) != 1)
         refuse("helper");
+    /* It has said why. */
+    if (c != 't')
+        _exit(77);
     close(listener);
     close(number[0]);
     close(number[1]);
