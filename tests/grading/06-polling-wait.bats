@@ -60,7 +60,7 @@ three_and_a_fourth() {
   depends three
   decides fourth 'it does not hold the limit of three'
   three_and_a_fourth
-  client no-eof d 1
+  unanswered d
   at_most 'processes that live' $((RESTING + 3)) "$ALIVE"
   expected 'when the second client has left the fourth is served'
   client close b
@@ -112,8 +112,7 @@ three_come_again() {
   joins z
   client connect w "$PORT"
   client send w 'I wait\n'
-  inside settled || true
-  client no-eof w 1
+  unanswered w
 }
 
 @test "when a client comes no zombie is left of those that have gone [1]" {

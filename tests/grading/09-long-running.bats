@@ -74,7 +74,7 @@ a_client_too_many() {
   a_client_too_many
   # It uses up the processor time that it may have: what then becomes of it says nothing more.
   [[ -z $SPINS ]] || skip 'not run: it spins, which another test judges'
-  client no-eof b 1
+  unanswered b
   client echo a 'still here\n'
   expected 'the client that waits is served when there are descriptors again'
   limits_as_before

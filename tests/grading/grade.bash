@@ -365,6 +365,13 @@ joins() {
   client connect "$1" "$PORT" && CLIENT_PORT=$ANSWER && client echo "$1" 'hello\n'
 }
 
+# unanswered NAME: the client gets nothing, and would not if it waited longer: the program sleeps until something
+# happens, or has slept for a while and has not thought better of it.
+unanswered() {
+  inside in-vain || true
+  client no-eof "$1" 1
+}
+
 # ---- the end ----
 
 # keep_limits REPORT: note the limits that were reached. Sets LAST, the report's last line, and ENDED,

@@ -16,8 +16,7 @@
 
 enum { STILL_MS = 300, WINDOW_MS = 2000, SPIN_MS = 50, SPIN_MS_PER_SLEEP = 5 };
 
-/* How often the threads of a process have gone to sleep. */
-static unsigned long sleeps_of(pid_t pid)
+unsigned long sleeps_of(pid_t pid)
 {
     char path[300], line[256];
     unsigned long sum = 0, sleeps;

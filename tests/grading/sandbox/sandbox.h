@@ -119,7 +119,7 @@ struct listener {
  */
 int listeners_list(struct listener *list, int room);
 
-/* How each process was when it was first looked at, for idle_look. */
+/* How each process was when it was first looked at, for idle_look and clock_look. */
 struct idle {
     struct {
         pid_t pid;
@@ -136,6 +136,22 @@ struct idle {
  * -1: a process works and never sleeps; 0: not known yet.
  */
 int idle_look(struct idle *idle, const struct census *census, long ms, long still_ms);
+
+/* How often the threads of a process have gone to sleep. */
+unsigned long sleeps_of(pid_t pid);
+
+/*
+ * Do all sleep in calls that no clock ends, so that nothing comes of waiting? 0 also when that
+ * cannot be seen.
+ */
+int clock_none(const struct census *census);
+
+/*
+ * For a test that nothing happens: do all sleep, and has each that a clock wakes gone round a few
+ * times, or slept for longer than anybody would? `rounds`: count 0 at first. `ms`: since the
+ * first look.
+ */
+int clock_look(struct idle *rounds, const struct census *census, long ms);
 
 /* The verbs, with the words behind them. Each returns the exit status. */
 int look_command(int argc, char **argv);

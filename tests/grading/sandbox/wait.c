@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60 };
+enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, SETTLED_BY_CLOCK_MS = 300 };
 
 /* One look: the processes and the listeners. */
 struct look {
@@ -142,7 +142,7 @@ int look_command(int argc, char **argv)
 
 /* ---- waiting ---- */
 
-enum what { LISTENING, CLOSED, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE };
+enum what { LISTENING, CLOSED, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE, IN_VAIN };
 
 struct condition {
     enum what what;
@@ -153,13 +153,14 @@ struct condition {
 static int parse_condition(const char *text, struct condition *c)
 {
     static const char *const names[] = {"listening", "closed", "over",    "alive", "zombies",
-                                        "stopped",   "gone",   "settled", "idle"};
+                                        "stopped",   "gone",   "settled", "idle",  "in-vain"};
     size_t size = strcspn(text, "<>=");
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) != size || strncmp(names[i], text, size) != 0)
             continue;
-        int bare = i == LISTENING || i == CLOSED || i == OVER || i == SETTLED || i == IDLE;
+        int bare =
+            i == LISTENING || i == CLOSED || i == OVER || i == SETTLED || i == IDLE || i == IN_VAIN;
         *c = (struct condition){.what = (enum what)i, .relation = text[size]};
         if (bare)
             return text[size] == '\0' ? 0 : -1;
@@ -191,7 +192,9 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
     case ZOMBIES:
         return compare(c, l->zombies);
     case SETTLED:
-        return still_ms >= SETTLED_MS;
+        /* Who sleeps for a time, as in sleep, is given some. */
+        return still_ms >= SETTLED_BY_CLOCK_MS ||
+               (still_ms >= SETTLED_MS && clock_none(&l->census));
     case STOPPED:
     case GONE:
         for (size_t i = 0; i < l->census.count; i++) {
@@ -200,7 +203,8 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
                 return c->what == STOPPED ? m->state == 'T' : m->state == 'Z' || m->state == 'X';
         }
         return c->what == GONE;
-    case IDLE: /* idle.c */
+    case IDLE:    /* idle.c */
+    case IN_VAIN: /* clock.c */
     case OVER:
         break;
     }
@@ -257,7 +261,7 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
 {
     long start = now_ms(), moved = start;
     unsigned long ticks = 0;
-    struct idle idle = {.count = 0};
+    struct idle idle = {.count = 0}, rounds = {.count = 0};
     struct report r;
 
     for (;;) {
@@ -275,12 +279,16 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
             int done = holds(c, &l, now - moved);
             if (c->what == IDLE)
                 done = idle_look(&idle, &l.census, now - start, now - moved);
+            if (c->what == IN_VAIN)
+                done = (now - moved >= SETTLED_MS && clock_none(&l.census)) ||
+                       (clock_look(&rounds, &l.census, now - start) &&
+                        now - start >= SETTLED_BY_CLOCK_MS);
             census_free(&l.census);
             if (done == -1)
                 return end_wait(&r, port, "a process never sleeps");
             if (done)
                 return end_wait(&r, port, NULL);
-            if (now - moved >= QUIET_MS)
+            if (c->what != IN_VAIN && now - moved >= QUIET_MS)
                 return end_wait(&r, port, "nothing moves any more");
         }
         if (now - start >= limit_ms)

@@ -1,0 +1,173 @@
+/*
+ * clock.c - tell a sleep that a clock may end from one that only an event ends.
+ *
+ * Who sleeps in waitpid, in accept or in a poll without a time limit stays there until something
+ * happens. Who sleeps in sleep may do anything in a second. Rests on proc(5),
+ * /proc/PID/task/TID/syscall: the number of the call, and its arguments.
+ */
+#define _GNU_SOURCE
+
+#include "sandbox.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A sleep that a clock ends is watched for so many rounds, or for so long. */
+enum { ROUNDS = 3, WINDOW_MS = 2500 };
+
+enum { NEVER = -1, NULL_MEANS_EVER, MINUS_ONE_MEANS_EVER };
+
+/* Calls that sleep: which argument limits the time, and what stands there when nothing does. */
+static const struct {
+    long call;
+    int argument; /* NEVER: none does */
+    int ever;
+} calls[] = {
+    {SYS_wait4, NEVER, 0},
+    {SYS_waitid, NEVER, 0},
+    {SYS_accept, NEVER, 0},
+    {SYS_accept4, NEVER, 0},
+    {SYS_read, NEVER, 0},
+    {SYS_readv, NEVER, 0},
+    {SYS_recvfrom, NEVER, 0},
+    {SYS_recvmsg, NEVER, 0},
+    {SYS_write, NEVER, 0},
+    {SYS_writev, NEVER, 0},
+    {SYS_sendto, NEVER, 0},
+    {SYS_sendmsg, NEVER, 0},
+    {SYS_rt_sigsuspend, NEVER, 0},
+    {SYS_rt_sigtimedwait, 2, NULL_MEANS_EVER},
+    {SYS_ppoll, 2, NULL_MEANS_EVER},
+    {SYS_pselect6, 4, NULL_MEANS_EVER},
+    {SYS_epoll_pwait, 3, MINUS_ONE_MEANS_EVER},
+    {SYS_futex, 3, NULL_MEANS_EVER},
+#ifdef SYS_pause /* what only older architectures have */
+    {SYS_pause, NEVER, 0},
+#endif
+#ifdef SYS_poll
+    {SYS_poll, 2, MINUS_ONE_MEANS_EVER},
+#endif
+#ifdef SYS_select
+    {SYS_select, 4, NULL_MEANS_EVER},
+#endif
+#ifdef SYS_epoll_wait
+    {SYS_epoll_wait, 3, MINUS_ONE_MEANS_EVER},
+#endif
+};
+
+/* One line of proc(5). What is not in the list, such as nanosleep, or cannot be read is no. */
+static int without_clock(const char *line)
+{
+    unsigned long argument[6];
+    long call;
+
+    if (sscanf(line, "%ld %lx %lx %lx %lx %lx %lx", &call, &argument[0], &argument[1], &argument[2],
+               &argument[3], &argument[4], &argument[5]) != 7)
+        return 0;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        if (calls[i].call != call)
+            continue;
+        if (calls[i].argument == NEVER)
+            return 1;
+        unsigned long value = argument[calls[i].argument];
+        return calls[i].ever == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
+    }
+    return 0;
+}
+
+static int read_line(const char *path, char *line, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    int got = file != NULL && fgets(line, (int)size, file) != NULL;
+
+    if (file != NULL)
+        fclose(file);
+    return got;
+}
+
+/* An alarm may end any call, if it is waited for. */
+static int has_alarm(pid_t pid)
+{
+    char path[64], line[256];
+    unsigned long long mask = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "SigCgt: %llx", &mask) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return (int)(mask >> (SIGALRM - 1) & 1);
+}
+
+static int threads_without_clock(pid_t pid)
+{
+    char path[300], line[256];
+    const struct dirent *entry;
+    int all = 1;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return 0;
+    while (all && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/syscall", (int)pid, entry->d_name);
+        all = read_line(path, line, sizeof line) && without_clock(line);
+    }
+    closedir(dir);
+    return all;
+}
+
+/* Does nothing but an event end its sleep? */
+static int waits_for_event(const struct member *m)
+{
+    return m->state == 'Z' || m->state == 'X' ||
+           (!has_alarm(m->pid) && threads_without_clock(m->pid));
+}
+
+int clock_none(const struct census *census)
+{
+    for (size_t i = 0; i < census->count; i++)
+        if (!waits_for_event(&census->member[i]))
+            return 0;
+    return 1;
+}
+
+/* Has the process gone to sleep ROUNDS times since it was first looked at? */
+static int went_round(struct idle *rounds, const struct member *m)
+{
+    size_t i = 0;
+
+    while (i < rounds->count && rounds->member[i].pid != m->pid)
+        i++;
+    if (i == sizeof rounds->member / sizeof rounds->member[0])
+        return 0;
+    unsigned long sleeps = sleeps_of(m->pid);
+    if (i == rounds->count) {
+        rounds->count++;
+        rounds->member[i].pid = m->pid;
+        rounds->member[i].sleeps = sleeps;
+    }
+    /* Of several threads one may go round for another. */
+    return m->threads == 1 && sleeps - rounds->member[i].sleeps >= ROUNDS;
+}
+
+int clock_look(struct idle *rounds, const struct census *census, long ms)
+{
+    int all = 1;
+
+    for (size_t i = 0; i < census->count; i++) {
+        const struct member *m = &census->member[i];
+        int asleep = m->state != 'R' && m->state != 'D';
+        int round = went_round(rounds, m);
+        all = all && asleep && (round || ms >= WINDOW_MS || waits_for_event(m));
+    }
+    return all;
+}
