@@ -89,10 +89,11 @@ three_and_a_fourth() {
     joins "b$round"
     joins "c$round"
     if ((round == 1)); then
-      # One child does not end by itself. A server whose children live for ever replaces it, or not.
+      # One child does not end by itself. Who serves all clients in processes that were there before, in one or
+      # in several, has no such child.
       look
       child=${PROCESSES[-1]}
-      if ((RESTING == 1)); then
+      if ((ALIVE == RESTING + 3)) && [[ $child != "$SERVER" ]]; then
         kill -KILL "$child"
         reaches "gone==$child"
       fi
