@@ -3,8 +3,9 @@
 #
 # FILE: tests/mutants/NN-slug/NAME.c, a wrong program; its first line names the test that it must
 # fail, and it must fail no other. Or tests/variants/NN-slug/NAME.c, a right program, which must get
-# all points. One line a file, "right FILE" or "wrong FILE", the second with what was
-# expected and found. Exit status: 0 when all are right. Needs what make programs makes.
+# all points. A failure has to say why, what was expected and found, and where to read. One line a
+# file, "right FILE" or "wrong FILE", the second with what was expected and found. Exit status: 0 when
+# all are right. Needs what make programs makes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -36,6 +37,10 @@ for file; do
   if [[ -z $expected ]]; then
     found+=$(jq -r '.tests[] | select(.status == "not-run") | " + not run: " + .name' "$work/json")
   fi
+  # Of a failure a student is told everything, in our own words.
+  found+=$(jq -r '.tests[] | select(.status == "failed") |
+    select(["^why: ", "\nexpected: ", "\nfound: ", "\nevidence:", "\nread: "] as $words | .output as $said |
+      all($words[]; . as $word | $said | test($word)) | not) | " + not explained: " + .name' "$work/json")
   if [[ $found == "$expected" ]]; then
     printf 'right %s\n' "$file"
   else

@@ -81,15 +81,20 @@ teardown() {
 
 @test "twenty clients later it holds as many descriptors as before [1]" {
   why 'a server that keeps a descriptor of each client has none left one day'
-  expected 'as many descriptors after twenty clients as before the first'
+  expected 'not more descriptors twenty clients later than after the first'
   read_on 'Modify'
   depends loop end
   serve
-  local before=${DESCRIPTORS[$SERVER]} i
+  # What it opens for its own use it may open with the first client.
+  joins c
+  client close c
+  inside settled || true
+  local before=${DESCRIPTORS[$SERVER]-0} i
   for i in {1..20}; do
     joins c
     client close c
   done
   inside settled || true
-  is 'descriptors of the server' "$before" "${DESCRIPTORS[$SERVER]-0}"
+  is 'the process that listens' "$SERVER" "$LISTENER"
+  at_most 'descriptors of the server' "$before" "${DESCRIPTORS[$SERVER]-0}"
 }

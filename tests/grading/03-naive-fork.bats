@@ -49,7 +49,7 @@ teardown() {
   read_on 'After the fork'
   depends together
   decides children 'its clients have no processes of their own'
-  serve_at_rest
+  serve
   joins a
   joins b
   # One that only started another ends in its own time.
@@ -62,7 +62,7 @@ teardown() {
   expected 'after three clients have left only the first process lives'
   read_on 'The child has ended'
   depends together children
-  serve_at_rest
+  serve
   joins a
   joins b
   joins c

@@ -35,7 +35,7 @@ teardown() {
   expected 'with two clients there the first process holds as many sockets as before the first of them'
   read_on 'Investigate'
   decides leak 'the first process keeps descriptors of its clients'
-  serve_at_rest
+  serve
   local before=${SOCKETS[$SERVER]-0}
   joins a
   joins b
@@ -61,7 +61,7 @@ teardown() {
   expected 'two hundred clients, one after another, are served by a server that may open 16 descriptors'
   read_on 'Sixteen descriptors' 03
   depends leak
-  serve_at_rest -n 16 -p 400
+  serve -n 16 -p 400
   client visit 200 "$PORT" 100 "$BYTES"
   reaches "alive<=$RESTING"
   look
@@ -74,7 +74,7 @@ teardown() {
   read_on 'Investigate'
   serve
   joins a
-  kill -KILL "$SERVER"
+  signals KILL "$SERVER"
   reaches "gone==$SERVER"
   serve
   joins b

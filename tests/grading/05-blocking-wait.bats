@@ -44,7 +44,7 @@ ends_so() {
   expected 'after the client has left there is no zombie'
   read_on 'Investigate'
   decides reaped 'it does not reap its children'
-  serve_at_rest
+  serve
   joins a
   client close a
   reaches 'alive<='"$RESTING"

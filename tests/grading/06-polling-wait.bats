@@ -32,7 +32,7 @@ teardown() {
 
 # three_and_a_fourth: three clients that are served, and a fourth that has sent a line.
 three_and_a_fourth() {
-  serve_at_rest
+  serve
   joins a
   joins b
   joins c
@@ -82,7 +82,7 @@ three_and_a_fourth() {
   expected 'three clients at a time, not more and not fewer, in every round'
   read_on 'Investigate'
   depends three fourth
-  serve_at_rest
+  serve
   local round child
   for round in 1 2 3; do
     joins "a$round"
@@ -94,7 +94,7 @@ three_and_a_fourth() {
       look
       child=${PROCESSES[-1]}
       if ((ALIVE == RESTING + 3)) && [[ $child != "$SERVER" ]]; then
-        kill -KILL "$child"
+        signals KILL "$child"
         reaches "gone==$child"
       fi
     fi
@@ -121,7 +121,7 @@ three_come_again() {
   expected 'three clients leave, one comes and is served, and there is no zombie'
   read_on 'Investigate'
   depends three
-  serve_at_rest
+  serve
   joins a
   joins b
   joins c

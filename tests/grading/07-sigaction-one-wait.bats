@@ -45,7 +45,7 @@ teardown() {
   read_on 'accept returns EINTR'
   depends handler
   decides goes-on 'it does not outlive the end of a child'
-  serve_at_rest
+  serve
   local i
   for i in 1 2 3 4 5; do
     joins "c$i"
@@ -64,7 +64,7 @@ teardown() {
   expected 'three clients leave one after another: each time no zombie, and one more line "remove proc id ..."'
   read_on 'Investigate'
   depends handler goes-on
-  serve_at_rest
+  serve
   local i
   # Not only the first: a handler may be good for one signal and no more.
   for i in 1 2 3; do
@@ -81,7 +81,7 @@ teardown() {
   expected 'client A leaves, client B stays: B is served on, and a new client C is served too'
   read_on 'Investigate'
   depends handler goes-on
-  serve_at_rest
+  serve
   joins a
   joins b
   client close a

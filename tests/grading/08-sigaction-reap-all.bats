@@ -35,7 +35,7 @@ teardown() {
   expected 'the only client leaves, and the same process serves the next'
   read_on 'Investigate'
   decides goes-on 'it does not outlive the end of a child'
-  serve_at_rest
+  serve
   local i
   for i in 1 2 3; do
     joins "c$i"
@@ -62,16 +62,16 @@ teardown() {
 
 # twenty_leave: twenty children end while the server is stopped: then it goes on.
 twenty_leave() {
-  serve_at_rest
+  serve
   client connect-many c 20 "$PORT"
   client exchange-many c 100 "$BYTES"
-  kill -STOP "$SERVER"
+  signals STOP "$SERVER"
   # The stop takes a moment; what ends before it would be told of one by one.
   reaches "stopped==$SERVER"
   client close-many c
   # Zombies or gone: there are ways to have none.
   reaches "alive<=$RESTING"
-  kill -CONT "$SERVER"
+  signals CONT "$SERVER"
 }
 
 @test "each child that has ended is told of once [1]" {
@@ -90,18 +90,18 @@ twenty_leave() {
   expected 'every line it prints is one of the four that it knows'
   read_on 'What else is wrong in the handler' 07
   depends goes-on
-  serve_at_rest
+  serve
   local round
   for round in 1 2 3; do
     joins a
     joins b
-    kill -STOP "$SERVER"
+    signals STOP "$SERVER"
     reaches "stopped==$SERVER"
     client close a
     client close b
     reaches "alive<=$RESTING"
     client connect c "$PORT"
-    kill -CONT "$SERVER"
+    signals CONT "$SERVER"
     client echo c 'hello\n'
     client close c
     reaches "alive<=$RESTING"
@@ -119,7 +119,7 @@ twenty_leave() {
   expected 'client A leaves, client B stays: B is served on, and a new client C is served too'
   read_on 'Investigate'
   depends goes-on
-  serve_at_rest
+  serve
   joins a
   joins b
   client close a

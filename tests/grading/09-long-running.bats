@@ -41,7 +41,7 @@ no_more_descriptors() {
     while [[ -e /proc/$pid/fd/$free || -L /proc/$pid/fd/$free ]]; do
       free=$((free + 1))
     done
-    "$SANDBOX" limit "$pid" descriptors "$free"
+    "$SANDBOX" limit "$pid" descriptors "$free" 2>/dev/null || fails 'the process that accepts has ended'
   done
 }
 
@@ -99,7 +99,7 @@ a_client_too_many() {
   serve
   joins a
   look
-  "$SANDBOX" limit "$SERVER" processes 1
+  "$SANDBOX" limit "$SERVER" processes 1 2>/dev/null || fails 'the process that listens has ended'
   client connect b "$PORT"
   ask echo b 'hello\n'
   # A program that needs no process for a client serves it, which is as good.
@@ -118,7 +118,7 @@ a_client_too_many() {
   read_on 'Stop'
   decides stop 'it does not stop'
   serve
-  kill -TERM "$SERVER"
+  signals TERM "$SERVER"
   ends
   is 'how it ended' 'exit 0' "$ENDED"
 }
@@ -132,7 +132,7 @@ a_client_too_many() {
   serve
   joins a
   joins b
-  kill -TERM "$SERVER"
+  signals TERM "$SERVER"
   refuses
   decides cut 'it cuts its clients off'
   expected 'after SIGTERM the clients that are there are served on'
@@ -163,7 +163,7 @@ refuses() {
   serve
   joins a
   joins b
-  kill -TERM "$SERVER"
+  signals TERM "$SERVER"
   inside settled || true
   client close b
   inside settled || true

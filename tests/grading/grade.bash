@@ -219,25 +219,22 @@ launch() {
   BOX_PID=$PID
 }
 
-# serve [OPTION]...: launch, and wait until someone inside listens on PORT. Sets SERVER, the eldest
-# process that holds the listening socket.
+# serve [OPTION]...: launch, and wait until someone inside listens on PORT and all sleep: a server may do much
+# after it has begun to listen, become a daemon, say, or make its children. Sets SERVER, the eldest process
+# that holds the listening socket, and RESTING, the number of processes without a client.
 serve() {
   # Where this very thing was judged and found wrong, nothing behind it can be judged.
   depends listening echoing
   launch "$@" || return 1
-  if ! inside listening; then
+  # Who never sleeps is taken as it is by then.
+  if inside listening; then
+    inside rest 5 || true
+  fi
+  if [[ -z $LISTENER ]]; then
     fails "$(not_listening)"
     return 1
   fi
   SERVER=$LISTENER
-}
-
-# serve_at_rest [OPTION]...: serve, and wait until all inside sleep. Sets RESTING, the processes there
-# are without a client: a server may make its children after it has begun to listen.
-serve_at_rest() {
-  serve "$@" || return 1
-  # Who never sleeps is counted as it is by then.
-  inside settled 5 || true
   RESTING=$ALIVE
 }
 
@@ -322,11 +319,16 @@ found_instead() {
     zombies*) printf 'zombies: %s' "$ZOMBIES" ;;
     alive*) printf 'processes that live: %s (%s without a client)' "$ALIVE" "$RESTING" ;;
     over) printf 'the program still runs' ;;
-    gone*) printf 'process %s still runs' "${1#*=}" ;;
+    gone*) printf 'process %s still runs' "${1##*=}" ;;
     idle) printf 'it uses the processor: %s' "$LATE" ;;
-    stopped*) printf 'process %s is not stopped' "${1#*=}" ;;
+    stopped*) printf 'process %s is not stopped' "${1##*=}" ;;
     *) printf '%s' "$LATE" ;;
   esac
+}
+
+# signals NAME PID: send it the signal. That it has ended is the submission's failure.
+signals() {
+  kill "-$1" "$2" 2>/dev/null || fails "SIG$1 cannot be sent: the process has ended"
 }
 
 # ends: wait until the program itself has ended. Sets ENDED: "exit N" or "signal N".

@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, SETTLED_BY_CLOCK_MS = 300 };
+enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, REST_MS = 200 };
 
 /* One look: the processes and the listeners. */
 struct look {
@@ -142,7 +142,7 @@ int look_command(int argc, char **argv)
 
 /* ---- waiting ---- */
 
-enum what { LISTENING, CLOSED, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, IDLE, IN_VAIN };
+enum what { LISTENING, CLOSED, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, REST, IDLE, IN_VAIN };
 
 struct condition {
     enum what what;
@@ -152,15 +152,16 @@ struct condition {
 
 static int parse_condition(const char *text, struct condition *c)
 {
-    static const char *const names[] = {"listening", "closed", "over",    "alive", "zombies",
-                                        "stopped",   "gone",   "settled", "idle",  "in-vain"};
+    static const char *const names[] = {"listening", "closed",  "over",   "alive",
+                                        "zombies",   "stopped", "gone",   "settled",
+                                        "rest",      "idle",    "in-vain"};
     size_t size = strcspn(text, "<>=");
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) != size || strncmp(names[i], text, size) != 0)
             continue;
-        int bare =
-            i == LISTENING || i == CLOSED || i == OVER || i == SETTLED || i == IDLE || i == IN_VAIN;
+        int bare = i == LISTENING || i == CLOSED || i == OVER || i == SETTLED || i == REST ||
+                   i == IDLE || i == IN_VAIN;
         *c = (struct condition){.what = (enum what)i, .relation = text[size]};
         if (bare)
             return text[size] == '\0' ? 0 : -1;
@@ -192,9 +193,10 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
     case ZOMBIES:
         return compare(c, l->zombies);
     case SETTLED:
-        /* Who sleeps for a time, as in sleep, is given some. */
-        return still_ms >= SETTLED_BY_CLOCK_MS ||
-               (still_ms >= SETTLED_MS && clock_none(&l->census));
+        return still_ms >= SETTLED_MS;
+    case REST:
+        /* Who sleeps for a time, as in sleep, may still be preparing. */
+        return still_ms >= REST_MS || (still_ms >= SETTLED_MS && clock_none(&l->census));
     case STOPPED:
     case GONE:
         for (size_t i = 0; i < l->census.count; i++) {
@@ -269,7 +271,8 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
         long now = now_ms();
         read_report(path, &r);
         if (r.over)
-            return c->what == OVER ? 0 : end_wait(&r, port, "everything has ended");
+            return c->what == OVER || c->what == GONE ? 0
+                                                      : end_wait(&r, port, "everything has ended");
         if (r.init > 0) {
             if (take_look(&l, r.init, port, c->what == LISTENING || c->what == CLOSED) == -1)
                 return end_wait(&r, port, "/proc cannot be read");
@@ -281,8 +284,7 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
                 done = idle_look(&idle, &l.census, now - start, now - moved);
             if (c->what == IN_VAIN)
                 done = (now - moved >= SETTLED_MS && clock_none(&l.census)) ||
-                       (clock_look(&rounds, &l.census, now - start) &&
-                        now - start >= SETTLED_BY_CLOCK_MS);
+                       (clock_look(&rounds, &l.census, now - start) && now - start >= REST_MS);
             census_free(&l.census);
             if (done == -1)
                 return end_wait(&r, port, "a process never sleeps");

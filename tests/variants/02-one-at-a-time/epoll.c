@@ -1,0 +1,129 @@
+/*
+ * tests/variants/02-one-at-a-time/epoll.c - it waits in epoll, and makes the descriptor for that when its first client comes.
+ */
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Name the call that failed and why, then end with status 1. */
+static _Noreturn void die(const char *call)
+{
+    fprintf(stderr, "server: %s: %s\n", call, strerror(errno));
+    exit(EXIT_FAILURE);
+}
+
+/* Digits only, 0 to 65535. Anything else ends the program with status 2. */
+static in_port_t parse_port(const char *text)
+{
+    char *end;
+    long port = strtol(text, &end, 10);
+
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || port > 65535) {
+        fprintf(stderr, "server: '%s' is not a port: give a number from 0 to 65535\n", text);
+        exit(2);
+    }
+    return (in_port_t)port;
+}
+
+/* A socket that listens on PORT of 127.0.0.1. Port 0: the kernel picks one. */
+static int open_listener(in_port_t port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
+    socklen_t size = sizeof addr;
+    int on = 1;
+    int listen_fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (listen_fd == -1)
+        die("socket");
+    /*
+     * When a server ends, connections it closed stay in TIME_WAIT for a minute.
+     * Without SO_REUSEADDR they keep the port: a restart fails with EADDRINUSE.
+     */
+    if (setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1)
+        die("setsockopt");
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listen_fd, (struct sockaddr *)&addr, sizeof addr) == -1)
+        die("bind");
+    /* From here on the kernel completes connections by itself and queues them. */
+    if (listen(listen_fd, SOMAXCONN) == -1)
+        die("listen");
+    if (getsockname(listen_fd, (struct sockaddr *)&addr, &size) == -1)
+        die("getsockname");
+    printf("listening on port %d\n", ntohs(addr.sin_port));
+    return listen_fd;
+}
+
+/* Send back whatever the client sends, until its end of file or an error. */
+static void echo_client(int conn_fd)
+{
+    char buf[4096];
+    ssize_t got;
+
+    /* 0 is end of file; -1 is a client that vanished. Both end this client. */
+    while ((got = read(conn_fd, buf, sizeof buf)) > 0) {
+        for (ssize_t sent = 0; sent < got;) {
+            /* Without MSG_NOSIGNAL a client that left is a SIGPIPE: the server's end. */
+            ssize_t n = send(conn_fd, buf + sent, (size_t)(got - sent), MSG_NOSIGNAL);
+            if (n == -1)
+                return;
+            sent += n;
+        }
+    }
+}
+
+/* Take the client that comes next, and serve it to its end. */
+static void serve_next(int listen_fd)
+{
+    int conn_fd = accept(listen_fd, NULL, NULL);
+
+    if (conn_fd == -1)
+        die("accept");
+    puts("new client connected...");
+    echo_client(conn_fd);
+    close(conn_fd);
+    puts("client disconnected...");
+}
+
+/* Wait for a client. What that needs is made when it is needed first. */
+static void wait_for_client(int listen_fd)
+{
+    static int epoll_fd = -1;
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (epoll_fd == -1) {
+        /* Whoever comes first is there already: nothing waits for him here. */
+        if (poll(&(struct pollfd){.fd = listen_fd, .events = POLLIN}, 1, -1) == -1)
+            die("poll");
+        epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (epoll_fd == -1 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &event) == -1)
+            die("epoll");
+    }
+    if (epoll_wait(epoll_fd, &event, 1, -1) == -1)
+        die("epoll_wait");
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc != 2) {
+        fputs("usage: server PORT\n", stderr);
+        exit(2);
+    }
+    /* Each line leaves at once, also into a file or a pipe. */
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    int listen_fd = open_listener(parse_port(argv[1]));
+
+    for (;;) {
+        wait_for_client(listen_fd);
+        serve_next(listen_fd);
+    }
+}
