@@ -102,7 +102,7 @@ clean() {
 # grade_setup: to be called by setup.
 grade_setup() {
   STARTED=() LABELS=() ALLOWED=() BOXES=()
-  CLIENTS_PID='' SERVER='' INIT=''
+  CLIENTS_PID='' SERVER='' INIT='' SERVER_PARENT='' SERVER_INSIDE=''
   WHY='' EXPECTED='' FOUND='' READ='' DECIDES=''
   DEADLINE=$FORKLAB_DEADLINE
   grade_run
@@ -236,6 +236,16 @@ serve() {
   fi
   SERVER=$LISTENER
   RESTING=$ALIVE
+  SERVER_PARENT=${PARENT[$SERVER]}
+  pid_inside "$SERVER"
+}
+
+# pid_inside PID: sets SERVER_INSIDE to the number that the process has inside the sandbox.
+pid_inside() {
+  local status
+  { status=$(<"/proc/$1/status"); } 2>/dev/null || status=''
+  SERVER_INSIDE=''
+  [[ ! $status =~ NSpid:[^$'\n']*[[:blank:]]([0-9]+) ]] || SERVER_INSIDE=${BASH_REMATCH[1]}
 }
 
 # not_listening: why, for a student.
@@ -331,12 +341,13 @@ signals() {
   kill "-$1" "$2" 2>/dev/null || fails "SIG$1 cannot be sent: the process has ended"
 }
 
-# ends: wait until the program itself has ended. Sets ENDED: "exit N" or "signal N".
+# ends: wait until the program has ended: what was launched, and SERVER, which is another process where the
+# program became a daemon. Sets ENDED to how SERVER did: "exit N" or "signal N".
 ends() {
   local NOW end
   now_ms
   end=$((NOW + DEADLINE * 1000))
-  until ENDED=$(sed -n 's/^ended //p' "$BOX.report") && [[ -n $ENDED ]]; do
+  until has_ended; do
     now_ms
     if ((NOW >= end)); then
       fails 'it still runs'
@@ -344,6 +355,25 @@ ends() {
     fi
     breathe
   done
+}
+
+# has_ended: has the program ended? Sets ENDED as far as that is known.
+has_ended() {
+  local launched
+  launched=$(sed -n 's/^ended //p' "$BOX.report")
+  ENDED=$(sed -n "s/^left ${SERVER_INSIDE:-none} //p" "$BOX.report")
+  [[ -n $launched ]] || return 1
+  [[ -z $ENDED ]] || return 0
+  # Process 1 tells how its children ended. Of a server whose parent waits for it that parent tells.
+  if lives "$SERVER" || [[ -n $SERVER_INSIDE && $SERVER_PARENT == "$INIT" ]]; then
+    return 1
+  fi
+  ENDED=$launched
+}
+
+# lives PID: has the process not ended?
+lives() {
+  ! is_in_state "$1" ZX >/dev/null
 }
 
 # ---- clients ----

@@ -4,6 +4,7 @@
  * Report lines, each written whole, so that a reader sees a line or does not:
  *
  *   started PID NAMESPACE      init's pid as seen out here, its pid namespace's inode
+ *   left PID exit N | signal N the program itself, or an orphan; PID is the one inside
  *   ended exit N | signal N    the program itself; its children may live on
  *   limit processes | memory | time | output | cpu     reached, each said once
  *   failed WHAT: WHY           the program could not be started; failed output: what it wrote, or a
@@ -305,10 +306,10 @@ static void look_at_use(struct watch *w)
     }
 }
 
-/* What init says of the program; a processor limit can be read from it. */
+/* What init says of the program and of orphans; a processor limit can be read from it. */
 static void take_ended(struct watch *w)
 {
-    char line[256];
+    char line[4096];
     ssize_t got = read(w->ended, line, sizeof line - 1);
 
     if (got <= 0) {

@@ -85,6 +85,9 @@ static _Noreturn void start(const struct limits *limits, char **argv)
     _exit(127);
 }
 
+/* Of so many it is told how they ended: a report is read again and again. */
+enum { MAX_TOLD = 1000 };
+
 /* Without a sandbox nothing ends with us: end every descendant, again until none is left. */
 static void end_descendants(void)
 {
@@ -106,9 +109,18 @@ static void on_sigterm(int sig)
     _exit(0);
 }
 
+/* How a child of ours ended: "PREFIX exit N" or "PREFIX signal N". */
+static void report_end(const char *prefix, int status)
+{
+    if (WIFEXITED(status))
+        dprintf(INSIDE_REPORT, "%s exit %d\n", prefix, WEXITSTATUS(status));
+    else
+        dprintf(INSIDE_REPORT, "%s signal %d\n", prefix, WTERMSIG(status));
+}
+
 int inside_run(const struct limits *limits, int unsandboxed, char **argv)
 {
-    int status;
+    int status, told = 0;
     pid_t pid, done;
 
     if (unsandboxed) {
@@ -128,12 +140,13 @@ int inside_run(const struct limits *limits, int unsandboxed, char **argv)
     close(STDOUT_FILENO);
     close(STDERR_FILENO);
     while ((done = waitpid(-1, &status, 0)) > 0 || errno == EINTR) {
-        if (done != pid)
-            continue;
-        if (WIFEXITED(status))
-            dprintf(INSIDE_REPORT, "ended exit %d\n", WEXITSTATUS(status));
-        else
-            dprintf(INSIDE_REPORT, "ended signal %d\n", WTERMSIG(status));
+        if (told++ < MAX_TOLD) {
+            char prefix[32];
+            snprintf(prefix, sizeof prefix, "left %d", (int)done);
+            report_end(prefix, status);
+        }
+        if (done == pid)
+            report_end("ended", status);
     }
     return 0;
 }

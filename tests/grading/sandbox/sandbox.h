@@ -63,7 +63,7 @@ struct box {
 int box_run(const struct box *box);
 
 /*
- * What init does: set `limits`, start argv, report "ended ..." on descriptor
+ * What init does: set `limits`, start argv, report "left ..." and "ended ..." on descriptor
  * INSIDE_REPORT, and reap until nothing is left. Returns the exit status.
  */
 int inside_run(const struct limits *limits, int unsandboxed, char **argv);
