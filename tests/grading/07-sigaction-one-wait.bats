@@ -61,7 +61,7 @@ teardown() {
 
 @test "a child that has ended is collected while nobody comes, and told of [2]" {
   why 'a server may be idle all night, and its zombies shall not wait for the next client'
-  expected 'three clients leave one after another: each time no zombie, and one more line "remove proc id ..."'
+  expected 'three clients leave one after another: each time no zombie, and one more line "remove proc id N", each N of its own'
   read_on 'Investigate'
   depends handler goes-on
   serve
@@ -74,6 +74,7 @@ teardown() {
     reaches 'zombies==0'
     prints_like "$i" 'remove proc id [1-9][0-9]*'
   done
+  is 'different numbers' 3 "$(grep -aE '^remove proc id [1-9][0-9]*$' "$BOX.out" | sort -u | grep -c .)"
 }
 
 @test "nobody waits because another client has left [2]" {

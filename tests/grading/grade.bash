@@ -13,7 +13,7 @@
 # fails adds what was found and the evidence. What cannot be judged, because the
 # program does not compile or does not listen, is skipped as "not run: ...".
 #
-# Random bytes come from SEED, which every failure names.
+# Random bytes, ports and numbers come from SEED, which every failure names.
 
 # shellcheck disable=SC2034,SC2119,SC2120 # most of what is set here is for the tests to read
 
@@ -107,8 +107,9 @@ grade_setup() {
   DEADLINE=$FORKLAB_DEADLINE
   grade_run
   in_sandbox
-  # Each test its own port and its own bytes.
-  PORT=$((9000 + BATS_TEST_NUMBER))
+  # Each test its own port, which tells nobody what test it is, and its own bytes. The kernel chooses none of
+  # these ports.
+  PORT=$((5000 + (SEED * 577 + BATS_TEST_NUMBER * 611) % 4999))
   BYTES=$((SEED * 100 + BATS_TEST_NUMBER))
   if ((BATS_TEST_NUMBER > 1)) && [[ -s $GRADE_RUN/not-run ]]; then
     skip "not run: $(<"$GRADE_RUN/not-run")"
