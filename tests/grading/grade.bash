@@ -227,9 +227,9 @@ serve() {
   # Where this very thing was judged and found wrong, nothing behind it can be judged.
   depends listening echoing
   launch "$@" || return 1
-  # Who never sleeps is taken as it is by then.
+  # Who never sleeps is taken as it is by then: its processor time is limited.
   if inside listening; then
-    inside rest 5 || true
+    inside rest || true
   fi
   if [[ -z $LISTENER ]]; then
     fails "$(not_listening)"
