@@ -156,7 +156,7 @@ static int went_round(struct idle *rounds, const struct member *m)
         rounds->member[i].sleeps = sleeps;
     }
     /* Of several threads one may go round for another. */
-    return m->threads == 1 && sleeps - rounds->member[i].sleeps >= ROUNDS;
+    return m->threads == 1 && sleeps >= rounds->member[i].sleeps + ROUNDS;
 }
 
 int clock_look(struct idle *rounds, const struct census *census, long ms)
