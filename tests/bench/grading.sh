@@ -3,8 +3,8 @@
 #
 #   tests/bench/grading.sh [STUDENTS]    default: 4; wants an otherwise idle machine
 #
-# Prints ratios: a class against cores times the speed of one submission at a time, the share of
-# the sandbox, and the seconds of each chapter.
+# Prints ratios: a class against cores times the speed of one submission at a time, the same of a program
+# that only forks and executes, the share of the sandbox, and the seconds of each chapter.
 set -euo pipefail
 
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
@@ -63,6 +63,28 @@ tests=$(cat "$root"/tests/grading/[0-9][0-9]-*.bats | grep -c '^@test')
 awk -v extra="$((boxed - plain))" -v runs="$runs" -v tests="$tests" -v chapters="$chapters" -v sum="$sum" 'BEGIN {
   each = extra / runs
   printf "sandbox: %.1f ms a start, %.1f %% of the time (goal: under 5 %%)\n", each, 100 * each * (tests + chapters) / sum }'
+
+# What grading does most is to start processes. How much faster is that on all processors than on one? On a
+# virtual machine they may hinder each other.
+starts() {
+  local i
+  for ((i = 0; i < 500; i++)); do
+    /bin/true
+  done
+}
+now
+from=$NOW
+starts
+now
+single=$((NOW - from))
+from=$NOW
+for ((c = 0; c < cores; c++)); do
+  starts &
+done
+wait
+now
+awk -v all="$((NOW - from))" -v single="$single" -v cores="$cores" 'BEGIN {
+  printf "machine: starting processes on all cores, %.0f %% of %d cores times the single speed\n", 100 * single / all, cores }'
 
 # Every student has every solution, so that the work of a class is known.
 for ((s = 1; s <= students; s++)); do
