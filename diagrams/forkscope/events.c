@@ -246,7 +246,7 @@ uint64_t event_call(pid_t tid, uint64_t function)
     enum { MOST_STEPS = 200 };
     struct regs saved, regs;
     uint64_t result = 0;
-    bool forked;
+    bool forked = false; /* it never does: it makes no system call */
 
     if (regs_get(tid, &saved) == -1)
         return 0;

@@ -178,8 +178,8 @@ int act_told(struct tracer *t, struct task *task, int64_t result, struct error *
 /* Has a caught signal come that interrupts the call of a stopped thread? */
 bool act_interrupted(const struct tracer *t, const struct task *task);
 /*
- * Has the kernel's timer gone off before its time in the trace? It runs while everybody is held. Returns
- * the thread that has set it, or NULL.
+ * A timer of the thread's process whose time in the trace has not come: if the kernel's goes off now, it
+ * is early, because it runs while everybody is held. Returns the thread that has set it, or NULL.
  */
 struct task *act_early_alarm(const struct tracer *t, const struct task *task);
 

@@ -114,8 +114,8 @@ pid_space() {
 }
 
 # is_of_another_test PID: the number of a namespace is given again as soon as it is free. Whose it is now,
-# the first process in it tells, which is the sandbox's own and was started with the mark of its test. Where
-# PID ends meanwhile, or that first one, none of its namespace is left, or it is not left itself: true as well.
+# the first process in it tells, which is the sandbox's own and was started with the mark of its test.
+# True also where PID or that first process ends meanwhile: then it is not left.
 is_of_another_test() {
   local first=$1 parent inner mark
   while kin_of "$first" && [[ $inner != 1 ]]; do
