@@ -1,10 +1,12 @@
 /* scenario.c - the grammar of scenario files, and what each client action is in calls. */
 #include "scenario.h"
+#include "stage.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,28 +252,53 @@ void scenario_free(struct scenario *scenario)
     memset(scenario, 0, sizeof *scenario);
 }
 
+/* connect(2) has failed, with errno. Returns -1 with err filled. */
+static int refused(const struct peer *peer, uint16_t port, struct error *err)
+{
+    return fail(err, "client %s: connect to port %u: %s", peer->name, (unsigned)port,
+                strerror(errno));
+}
+
+/* Wait for the end of a connect(2) that goes on. Returns 0, or -1 with err filled. */
+static int finish_connect(struct peer *peer, uint16_t port, double seconds, struct error *err)
+{
+    struct pollfd watch = {.fd = peer->fd, .events = POLLOUT};
+    double deadline = stage_seconds() + seconds;
+    int failed = 0;
+    socklen_t size = sizeof failed;
+
+    while (poll(&watch, 1, 0) != 1) {
+        int late = stage_wait(deadline, err);
+        if (late == 1)
+            fail(err, "client %s: not connected to port %u after %g s: a full backlog?", peer->name,
+                 (unsigned)port, seconds);
+        if (late != 0)
+            return -1;
+    }
+    if (getsockopt(peer->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == -1)
+        failed = errno;
+    errno = failed;
+    return failed == 0 ? 0 : refused(peer, port, err);
+}
+
 int peer_connect(struct peer *peer, const char *name, uint16_t port, double seconds,
                  struct error *err)
 {
-    struct timeval limit = {.tv_sec = seconds < 1e6 ? (time_t)seconds : 1000000,
-                            .tv_usec = seconds < 1 ? (suseconds_t)(seconds * 999999) + 1 : 0};
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)}, here;
     socklen_t size = sizeof here;
 
     memset(peer, 0, sizeof *peer);
     snprintf(peer->name, sizeof peer->name, "%s", name);
     there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (peer->fd == -1)
         return fail(err, "socket: %s", strerror(errno));
-    if (setsockopt(peer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == -1)
-        return fail(err, "setsockopt: %s", strerror(errno));
-    if (connect(peer->fd, (struct sockaddr *)&there, sizeof there) == -1)
-        return errno == EINPROGRESS
-                   ? fail(err, "client %s: not connected to port %u after %g s: a full backlog?",
-                          name, (unsigned)port, seconds)
-                   : fail(err, "client %s: connect to port %u: %s", name, (unsigned)port,
-                          strerror(errno));
+    if (connect(peer->fd, (struct sockaddr *)&there, sizeof there) == -1) {
+        if (errno != EINPROGRESS)
+            return refused(peer, port, err);
+        if (finish_connect(peer, port, seconds, err) == -1)
+            return -1;
+    }
     if (getsockname(peer->fd, (struct sockaddr *)&here, &size) == -1)
         return fail(err, "getsockname: %s", strerror(errno));
     peer->key = (struct tcp_socket){.family = AF_INET,

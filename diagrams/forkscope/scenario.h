@@ -84,8 +84,9 @@ struct peer {
 };
 
 /*
- * Connect to PORT of 127.0.0.1 within `seconds`: SO_SNDTIMEO of socket(7), because with a
- * full backlog connect(2) tries for two minutes. Returns 0, or -1 with err filled.
+ * Connect to PORT of 127.0.0.1 within `seconds`: with a full backlog connect(2) alone would try
+ * for two minutes. The socket does not block, so that a stop (Ctrl-Z) is not the end of it.
+ * Returns 0, or -1 with err filled.
  */
 int peer_connect(struct peer *peer, const char *name, uint16_t port, double seconds,
                  struct error *err);

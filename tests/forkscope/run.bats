@@ -378,6 +378,60 @@ interrupted_by() {
   none_left
 }
 
+# connecting COMMAND SECONDS: forkscope COMMAND plays a scenario whose second client waits for a place
+# in a full backlog. Returns when it does.
+connecting() {
+  "${CC:-cc}" -g -O0 -o deaf -xc - <<'END'
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(9000)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bind(fd, (struct sockaddr *)&here, sizeof here);
+    listen(fd, 0);
+    pause();
+}
+END
+  printf 'connect A\nconnect B\n' >play
+  start "forkscope $1" env "$MARK" "$FORKSCOPE" "$1" --deadline "$2" --shared-network -s play -- ./deaf
+  wait_until 'client B waits for a place' has_syn_sent
+}
+
+has_syn_sent() {
+  [[ -n $(ss -Htn state syn-sent 'dport = :9000') ]]
+}
+
+@test "a full backlog: the client says so at the deadline, though forkscope was stopped meanwhile" {
+  local command
+  for command in run trace; do
+    connecting "$command" 3
+    stop "$PID"
+    resume "$PID"
+    wait_for_end "$PID"
+    assert_is "exit status of $command" 1 "$STATUS"
+    assert_is 'stderr' 'forkscope: play:2: client B: not connected to port 9000 after 3 s: a full backlog?' \
+      "$(<"$ERRORS")"
+    allow_errors "$PID" "$(<"$ERRORS")"
+    none_left
+  done
+}
+
+@test "interrupted while a client waits for a place in a full backlog, forkscope ends at once" {
+  local command
+  for command in run trace; do
+    # Not after an hour, when that client would give up.
+    connecting "$command" 3600
+    kill -INT "$PID"
+    wait_for_end "$PID"
+    assert_is "exit status of $command" 1 "$STATUS"
+    assert_is 'stderr' 'forkscope: play:2: interrupted' "$(<"$ERRORS")"
+    allow_errors "$PID" "$(<"$ERRORS")"
+    none_left
+  done
+}
+
 @test "SIGTERM in the middle of a scenario leaves nothing" {
   interrupted_by TERM
 }

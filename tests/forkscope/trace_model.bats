@@ -61,10 +61,13 @@ teardown() {
   done
 }
 
-# in_words: what the trace's step $1 shows: "P 3" for each descriptor of a TCP socket.
+# sockets_of_step STEP: what the trace shows then: "P 3" for each descriptor of a TCP socket. Without
+# those in state CLOSED, before listen or after a reset: they are in none of the kernel's tables, so
+# ss and lsof do not know of them.
 sockets_of_step() {
   steps "steps | select(.step == $1) | . as \$s | .processes[] | .name as \$p | .descriptors[]
-    | select(.object as \$o | \$s.objects[] | select(.name == \$o) | .kind | test(\"^(listening|connection)\$\"))
+    | select(.object as \$o | \$s.objects[] | select(.name == \$o)
+      | (.kind | test(\"^(listening|connection)\$\")) and .tcp != \"CLOSED\")
     | \"\(\$p) \(.fd)\"" | sort
 }
 
@@ -98,7 +101,7 @@ compare_with_others() {
       mapfile -t tree < <(tree_of "$server")
       # Whole lines only, without the header: the last one may be half written.
       index=$(($(wc -l <trace) - 1))
-      printf '%s\n' "${tree[@]}" | awk '{ print $1, NR == 1 ? "P" : "C" NR - 1 }' >names
+      in_order_of_birth "$server" "${tree[@]}" | awk '{ print $1, NR == 1 ? "P" : "C" NR - 1 }' >names
       printf '%s\n' "$index" >"sample.$sample.step"
       pairs_of_lsof "$port" "${tree[@]}" | named | sort >"sample.$sample.lsof"
       pairs_of_ss "$port" | named | sort >"sample.$sample.ss"
@@ -120,6 +123,14 @@ compare_with_others() {
     assert_is "lsof after step $(<"sample.$index.step"): $(<"sample.$index.lsof")" yes "$found"
   done
   rm trace
+}
+
+# in_order_of_birth FIRST PID...: the same, a line each. Numbers are given upwards from that of the
+# first; after the highest they begin again at the bottom.
+in_order_of_birth() {
+  local first=$1
+  shift
+  printf '%s\n' "$@" | awk -v first="$first" '{ print ($1 < first), $1 }' | sort -n -k 1,1 -k 2,2 | cut -d ' ' -f 2
 }
 
 # named: from "PID FD INODE" to "NAME FD", for processes in the file names.
