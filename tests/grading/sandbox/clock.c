@@ -105,6 +105,44 @@ static int has_alarm(pid_t pid)
     return (int)(mask >> (SIGALRM - 1) & 1);
 }
 
+/* Is this descriptor a timer that is set? Rests on proc(5), /proc/PID/fdinfo: it_value. */
+static int is_set_timer(pid_t pid, const char *fd)
+{
+    char path[64], line[256];
+    unsigned long long seconds, nanoseconds;
+    int set = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/fd/%.20s", (int)pid, fd);
+    ssize_t length = readlink(path, line, sizeof line - 1);
+    line[length > 0 ? length : 0] = '\0';
+    if (strcmp(line, "anon_inode:[timerfd]") != 0)
+        return 0;
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%.20s", (int)pid, fd);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "it_value: (%llu, %llu)", &seconds, &nanoseconds) == 2)
+            set = seconds != 0 || nanoseconds != 0;
+    if (file != NULL)
+        fclose(file);
+    return set;
+}
+
+/* A timer that is a descriptor, timerfd_create(2), may end a poll that has no limit itself. */
+static int has_timer(pid_t pid)
+{
+    char path[64];
+    const struct dirent *entry;
+    int found = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *dir = opendir(path);
+    while (dir != NULL && !found && (entry = readdir(dir)) != NULL)
+        found = is_set_timer(pid, entry->d_name);
+    if (dir != NULL)
+        closedir(dir);
+    return found;
+}
+
 static int threads_without_clock(pid_t pid)
 {
     char path[300], line[256];
@@ -129,7 +167,7 @@ static int threads_without_clock(pid_t pid)
 static int waits_for_event(const struct member *m)
 {
     return m->state == 'Z' || m->state == 'X' ||
-           (!has_alarm(m->pid) && threads_without_clock(m->pid));
+           (threads_without_clock(m->pid) && !has_alarm(m->pid) && !has_timer(m->pid));
 }
 
 int clock_none(const struct census *census)
