@@ -56,11 +56,25 @@ void history_exit(struct history *h, pid_t pid, const char *how)
     }
 }
 
-static size_t past_process(struct history *h, const struct process *p)
+/*
+ * The latest one that was seen with this number and this start. The start alone does not tell two
+ * with one number apart: a clock tick is 10 ms, and a number may be given again within it.
+ */
+static struct past_process *latest(struct history *h, const struct process *p)
 {
-    for (size_t i = 0; i < h->process_count; i++)
-        if (h->processes[i].last.pid == p->pid && h->processes[i].last.start == p->start)
-            return i;
+    for (size_t i = h->process_count; i > 0; i--)
+        if (h->processes[i - 1].last.pid == p->pid && h->processes[i - 1].last.start == p->start)
+            return &h->processes[i - 1];
+    return NULL;
+}
+
+static bool has_ended(const struct process *p)
+{
+    return p->state == PROCESS_ZOMBIE || p->state == PROCESS_GONE;
+}
+
+static size_t new_process(struct history *h, const struct process *p)
+{
     h->processes = grown(h->processes, h->process_count, sizeof *h->processes);
     struct process *last = &h->processes[h->process_count].last;
     if (strcmp(p->name, "P") == 0 && h->process_count == 0)
@@ -68,6 +82,13 @@ static size_t past_process(struct history *h, const struct process *p)
     else
         snprintf(last->name, sizeof last->name, "C%zu", ++h->child_count);
     return h->process_count++;
+}
+
+static size_t past_process(struct history *h, const struct process *p)
+{
+    const struct past_process *known = latest(h, p);
+
+    return known != NULL ? (size_t)(known - h->processes) : new_process(h, p);
 }
 
 static const char *remember(struct history *h, const char *name, pid_t pid)
@@ -79,7 +100,10 @@ static const char *remember(struct history *h, const char *name, pid_t pid)
     /* It is our child, or traced: until we wait for it, it is there, if only as a zombie. */
     if (proc_stat(pid, &stat) == 0)
         p.start = stat.start;
-    size_t index = past_process(h, &p); /* first, because it may move the array */
+    const struct past_process *known = latest(h, &p);
+    /* Who is born now is not the one that has ended. First, because it may move the array: */
+    size_t index = known != NULL && !has_ended(&known->last) ? (size_t)(known - h->processes)
+                                                             : new_process(h, &p);
     struct process *last = &h->processes[index].last;
     last->pid = p.pid;
     last->start = p.start;
@@ -102,7 +126,7 @@ static struct process gone(const struct process *last)
 {
     struct process p = *last;
 
-    if (p.state != PROCESS_ZOMBIE && p.state != PROCESS_GONE)
+    if (!has_ended(&p))
         p.doing[0] = '\0';
     p.state = PROCESS_GONE;
     p.pending[0] = '\0';

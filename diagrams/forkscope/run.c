@@ -8,7 +8,9 @@
 #include "story.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -163,12 +165,24 @@ static int do_until(struct run *r, const struct action *a, struct error *err)
 /* Let the reader look. Returns 0, or -1 with err filled when told to end. */
 static int wait_for_enter(struct error *err)
 {
-    int c;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t ends, before;
+    char c = '\0';
 
     fputs("Enter: go on   Ctrl-C: end ", stdout);
     fflush(stdout);
-    while ((c = getchar()) != '\n' && c != EOF)
-        ;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    /* They come in ppoll alone: one that came before it would be forgotten in a read. */
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    while (!stage_interrupted && c != '\n') {
+        int ready = ppoll(&input, 1, NULL, &before);
+        if ((ready == -1 && errno != EINTR) || (ready == 1 && read(STDIN_FILENO, &c, 1) <= 0))
+            break;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return stage_interrupted ? fail(err, "interrupted") : 0;
 }
 

@@ -72,7 +72,9 @@ told() {
 
   # The stopped child cannot answer: only the client's FIN moves the connection on.
   wait_until 'the server has got the FIN' server_end_is "$PORT" "$CLIENT_PORT" CLOSE-WAIT
-  assert_holds is_in_state "$PID" S
+  # It says so after the shutdown, and sleeps after it has said so.
+  wait_until 'the client says so' has_line "$ERRORS" "client: sent end of file, waiting for the server's"
+  wait_until 'the client waits' is_in_state "$PID" S
   told "sent end of file, waiting for the server's"
 
   resume "$CHILD"
@@ -96,11 +98,13 @@ told() {
 }
 
 @test "where no server listens the client says so in one line and ends with status 1" {
-  # The port of another client's end is taken, and for sure nobody listens on it.
+  # The child of a server that was killed keeps the port, and nobody listens on it.
   start_server 08
-  join other
+  join_served other
+  kill -KILL "$SERVER"
+  wait_for_end "$SERVER"
 
-  run --separate-stderr timeout 10 "$CLIENT" "$CLIENT_PORT"
+  run --separate-stderr timeout 10 "$CLIENT" "$PORT"
 
   assert_is 'exit status' 1 "$status"
   assert_is 'stdout' '' "$output"

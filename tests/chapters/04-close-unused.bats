@@ -15,7 +15,7 @@ teardown() {
 
 # parent_has_closed: the parent closes after the fork, so maybe after the echo.
 parent_has_closed() {
-  [[ -z $(socket_of "$SERVER" 4) ]]
+  holds_no_socket "$SERVER" 4
 }
 
 @test "the parent keeps the listening socket, the child the connection: one reference each" {

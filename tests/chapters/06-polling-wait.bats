@@ -19,6 +19,8 @@ teardown() {
   client exchange-many c 100 1
   local children
   children=$(children_of "$SERVER")
+  # It looks for ended children before it accepts: it shall have looked before these end.
+  wait_until 'the parent sleeps in accept' blocked_in "$SERVER" accept
   client close-many c
 
   wait_until 'all children have ended' has_zombies "$SERVER" 5
@@ -50,6 +52,8 @@ teardown() {
   local i
   for i in 1 2 3 4; do
     join_served c
+    # It looks for ended children before it accepts: it shall have looked before this one ends.
+    wait_until 'the parent sleeps in accept' blocked_in "$SERVER" accept
     leave c "$i"
     wait_until 'the last child is the only zombie' has_zombies "$SERVER" 1
     assert_is 'the zombie' "$CHILD" "$(zombies_of "$SERVER")"

@@ -127,21 +127,32 @@ start_shape() {
   start "shapes $1" "$SHAPES" "$@" || return 1
   SHAPE=$PID
   wait_until "shapes $1 is ready" has_line "$OUTPUT" 'ready|listening on port [0-9]+'
+  # Its children may be on their way. The parent by vfork sleeps otherwise.
+  [[ $1 == vfork ]] || wait_until "all processes of shapes $1 sleep" all_sleep "$SHAPE"
 }
 
-# tree_of PID: prints PID and all its descendants, by their parents alone.
+# all_sleep PID: do it and all its descendants sleep, or have they ended? Seen twice: one that was
+# born during the first look is there in the second.
+all_sleep() {
+  compare 'processes that do not sleep' '' "$(tree_of "$1" RDTt)" &&
+    compare 'processes that do not sleep' '' "$(tree_of "$1" RDTt)"
+}
+
+# tree_of PID [STATES]: prints PID and all its descendants, by their parents alone; of them those in
+# one of these states.
 tree_of() {
-  cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$1" '
+  cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$1" -v states="${2-}" '
     {
       pid = $1
       sub(/.*\) /, "")
+      state[pid] = $1
       parent[pid] = $2
     }
     END {
-      print root
+      if (!(root in parent) && states == "") print root
       for (pid in parent) {
         for (at = pid; at in parent && at != root; at = parent[at]) continue
-        if (at == root && pid != root) print pid
+        if (at == root && (states == "" || index(states, state[pid]))) print pid
       }
     }' | sort -n
 }

@@ -32,14 +32,7 @@ two_clients() {
     *) join_served b ;;
   esac
   # Served, a process is about to block in read: only then is it at rest.
-  wait_until 'all processes of the server sleep' all_sleep
-}
-
-all_sleep() {
-  local pid
-  for pid in $(tree_of "$SERVER"); do
-    is_in_state "$pid" S || return 1
-  done
+  wait_until 'all processes of the server sleep' all_sleep "$SERVER"
 }
 
 unread_is() {

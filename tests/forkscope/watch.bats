@@ -21,7 +21,11 @@ start_watch() {
   WATCH=$PID
   TABLES=$OUTPUT
   NOTES=$ERRORS
-  wait_until 'the first table is there' has_tables 1
+  wait_until 'the first table is there' has_a_table
+}
+
+has_a_table() {
+  grep -qE '^[0-9]+ process(es)? alive, ' "$TABLES"
 }
 
 # Every table begins with a line of counts, and ends with an empty one.
@@ -40,7 +44,8 @@ last_table_has() {
 @test "each change of processes or references prints a new table, with what changed" {
   start_server 03
   start_watch "$SERVER"
-  assert_holds last_table_has '^P +[0-9]+ +blocked in accept\(3\) +3 listening$'
+  # It has said that it listens before it accepts.
+  wait_until 'the server is shown in accept' last_table_has '^P +[0-9]+ +blocked in accept\(3\) +3 listening$'
   join_served a
   wait_until 'the child is shown' last_table_has '^C1 +[0-9]+ +blocked in read\(4\) '
   assert_holds last_table_has '^S2 connection with A +2'
@@ -81,7 +86,7 @@ has_some_line() {
   wait_until 'the last child sleeps' is_in_state "$CHILD" S
   start_watch "$SERVER"
   # What happened while it started may be told once more.
-  wait_until 'all four are shown at rest' last_table_has '^C3 +[0-9]+ +blocked in read\(6\)'
+  wait_until 'all four are shown at rest' all_four_rest
   local tables
   tables=$(grep -c ' alive, ' "$TABLES")
   now_ms
@@ -95,6 +100,11 @@ has_some_line() {
   local share=$(((after - before) * 1000 * 1000 / ticks / (NOW - began)))
   ((share < 20)) || assert_is 'processor time of watch, in parts per thousand' 'less than 20' "$share"
   assert_holds has_tables "$tables"
+}
+
+all_four_rest() {
+  last_table_has '^P +[0-9]+ +blocked in accept' && last_table_has '^C1 +[0-9]+ +blocked in read\(4\)' &&
+    last_table_has '^C2 +[0-9]+ +blocked in read\(5\)' && last_table_has '^C3 +[0-9]+ +blocked in read\(6\)'
 }
 
 # cpu_ticks PID: processor time so far, fields 14 and 15 of proc_pid_stat(5).

@@ -213,10 +213,14 @@ few_tools() {
 }
 
 @test "make trace-NN makes a page of the stage, of a program of one's own, or says what is wrong" {
+  # A build of its own, with what is there as old as it is: it is compiled anew while others trace it.
+  TREE_BUILD=$BATS_TEST_TMPDIR/build
+  mkdir "$TREE_BUILD"
+  cp -a "$FORKLAB_BUILD"/{chapters,forkscope,objects,tests,traced} "$TREE_BUILD"
   make_it --silent programs
   make_it trace-04
   assert_is "exit status: $stderr" 0 "$status"
-  local page=$FORKLAB_BUILD/traced/04-close-unused/page.html
+  local page=$TREE_BUILD/traced/04-close-unused/page.html
   [[ ${lines[-2]} =~ ^[0-9]+\ steps,\ on\ the\ page\ .*/traced/04-close-unused/page.html$ ]] ||
     assert_is 'the line before the last' 'N steps, on the page .../page.html' "${lines[-2]}"
   assert_is 'the last line' "open it in a browser: file://$(realpath "$page")" "${lines[-1]}"
@@ -227,7 +231,7 @@ few_tools() {
   before=$(cksum <"$BATS_TEST_TMPDIR/mine.c")
   make_it trace-03 PROG="$BATS_TEST_TMPDIR/mine.c"
   assert_is "exit status: $stderr" 0 "$status"
-  assert_holds grep -q 'mine.c' "$FORKLAB_BUILD/traced/03-naive-fork/mine.html"
+  assert_holds grep -q 'mine.c' "$TREE_BUILD/traced/03-naive-fork/mine.html"
   assert_is 'the program' "$before" "$(cksum <"$BATS_TEST_TMPDIR/mine.c")"
   make_it trace-03 PROG=none.c
   assert_is 'without a program' 'there is no program none.c to trace' "${stderr_lines[0]}"

@@ -440,9 +440,10 @@ static int run_soak(long wanted, int workers, pid_t server)
     }
     if (tty)
         fputc('\n', stderr);
-    /* The last clients have gone; their children may be on their way. */
+    /* The last clients have gone; their children, and whom the backlog holds, may be on their way. */
     double end = now() + ANSWER_SECONDS;
-    while ((s = look_at(server)).children > 0 && now() < end)
+    while (((s = look_at(server)).children > 0 || s.descriptors != first.descriptors) &&
+           now() < end)
         poll(NULL, 0, 20);
 
     long failed = atomic_load(&shared->failed);

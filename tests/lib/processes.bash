@@ -138,6 +138,11 @@ socket_of() {
   descriptors_of "$pid" | sed -n "s/^$pid $fd socket:\[\([0-9]*\)\]\$/\1/p"
 }
 
+# holds_no_socket PID FD: is that descriptor closed, or no socket?
+holds_no_socket() {
+  compare "socket that descriptor $2 of $1 refers to" '' "$(socket_of "$1" "$2")"
+}
+
 # references_to INODE PID...: how many descriptors of these processes refer to
 # the socket with this inode.
 references_to() {

@@ -17,6 +17,23 @@ const seen = (page) =>
 
 const last = async (page) => page.locator("#steps li").count();
 
+/* When the address has changed the page follows a moment later. */
+const comesTo = (page, number) =>
+  page.waitForFunction((n) => document.querySelector("#number").textContent === n, String(number));
+
+/* Click on a step in the list. */
+async function goTo(page, number) {
+  await page.click(`#steps a[href="#step=${number}"]`);
+  await comesTo(page, number);
+}
+
+/* Make the window so wide, and wait until it is and all that follows from it is drawn. */
+async function resize(page, width, height) {
+  await page.setViewportSize({ width, height });
+  await page.waitForFunction((wanted) => innerWidth === wanted, width);
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+}
+
 /* Everything on the page must agree about the step. */
 async function isAt({ is }, page, number, headline, line) {
   const now = await seen(page);
@@ -41,7 +58,7 @@ export async function stepping(t) {
   await isAt(t, page, 4, "client A: connect", undefined);
   await page.click("#previous");
   await isAt(t, page, 3, "P: accept(3), waits", 12);
-  await page.click('#steps a[href="#step=15"]');
+  await goTo(page, 15);
   await isAt(t, page, 15, "P: close(4) = 0", 12);
   t.is("Next at the last step", "true", await page.locator("#next").getAttribute("aria-disabled"));
   /* It says that it leads nowhere; pressed all the same it must do nothing. */
@@ -69,11 +86,11 @@ export async function shows(t) {
   t.is("printed in this step", [], await texts("#output mark"));
   await page.click("#previous");
   t.is("printed in step 5", ["new client\n"], await texts("#output mark"));
-  await page.click('#steps a[href="#step=2"]');
+  await goTo(page, 2);
   t.is("printed by step 2", "", await page.textContent("#output"));
-  await page.click('#steps a[href="#step=12"]');
+  await goTo(page, 12);
   t.is("notes", ["a note"], await texts("#notes li"));
-  await page.click('#steps a[href="#step=13"]');
+  await goTo(page, 13);
   t.is("where in a handler", "server.c:4  (on_sigchld:4 ← SIGCHLD ← main:12)  {", await page.textContent("#where"));
   t.is("tag where the signal came", ["P"], await texts(".tag.interrupted"));
 }
@@ -115,7 +132,7 @@ export async function addresses(t) {
   const { page, url } = await t.open({ hash: "#step=9" });
   await isAt(t, page, 9, "C1: close(3) = 0", 15);
   await page.evaluate(() => { location.hash = "#step=12"; });
-  await page.waitForFunction(() => document.querySelector("#number").textContent === "12");
+  await comesTo(page, 12);
   await isAt(t, page, 12, "C1: exit(0)", 17);
   for (const hash of ["#step=99", "#step=0", "#step=x", "#step=-1", "#other"]) {
     await page.goto("about:blank");
@@ -196,7 +213,7 @@ export async function findings(t) {
   t.is("the head tells of it", "server 9000 argument · 15 steps, then: the scenario is over · order: parent-first · 1 finding",
     await page.textContent("#about"));
   await page.click('#found a[href="#step=11"]');
-  await page.waitForFunction(() => document.querySelector("#number").textContent === "11");
+  await comesTo(page, 11);
   await isAt(t, page, 11, "client A: half-close", undefined);
   t.is("steps marked as evidence", ["#step=5", "#step=11"],
     await page.locator("#steps li:has(.flag) a").evaluateAll((links) => links.map((a) => a.getAttribute("href"))));
@@ -257,7 +274,7 @@ export async function accessible(t) {
       /* One with a caption and two processes, one in a handler; of another trace any two. */
       for (const number of [6, 13]) {
         await page.evaluate((n) => { location.hash = "#step=" + n; }, number);
-        await page.waitForFunction((n) => document.querySelector("#number").textContent === String(n), number);
+        await comesTo(page, number);
         const { violations, passes } = await page.evaluate(() => window.axe.run());
         for (const violation of violations)
           for (const node of violation.nodes)
@@ -319,9 +336,9 @@ export async function narrow(t) {
   const sideways = async () => [await page.locator("#scrolls").isVisible(),
     await page.evaluate(() => document.querySelector("#frame").scrollWidth > document.querySelector("#frame").clientWidth + 1)];
   t.is("it says that the picture scrolls, and it does", [true, true], await sideways());
-  await page.setViewportSize({ width: 3000, height: 900 });
+  await resize(page, 3000, 900);
   t.is("where there is room it says nothing", [false, false], await sideways());
-  await page.setViewportSize({ width: 375, height: 700 });
+  await resize(page, 375, 700);
   for (const box of await page.locator("#bar button:visible").evaluateAll((buttons) =>
     buttons.map((button) => button.getBoundingClientRect().height)))
     t.is("a button is high enough for a thumb", true, box >= 36);
@@ -373,6 +390,7 @@ export async function hostile(t) {
   t.is("the finding is as given", true, (await page.textContent("#found")).includes(text));
   t.is("the end is as given", true, (await page.textContent("#end")).includes(text));
   await page.goto((await page.url()).replace(/#.*/, "#step=6"));
+  await comesTo(page, 6);
   t.is("the caption is as given", text, await page.textContent("#caption"));
   /* And if something came in as HTML after all: the page's own policy still holds. */
   t.provoke();
