@@ -17,8 +17,9 @@ grader_setup() {
   chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
 }
 
-# grade USER NUMBER FILE [OPTION]...: grade FILE as root, or as nobody, and keep everything in
-# $RESULT.d. Sets RESULT (the JSON file) and status.
+# grade USER NUMBER FILE [OPTION]...: grade FILE as root, or as nobody, and keep everything in $RESULT.d;
+# or alone, as a user whom no other test has: without a sandbox all processes of a user are counted, on the whole
+# machine. Sets RESULT (the JSON file) and status.
 grade() {
   local -
   untraced
@@ -29,6 +30,8 @@ grade() {
   chmod 777 "$RESULT.d"
   if [[ $user == nobody ]] && ((EUID == 0)); then
     as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  elif [[ $user == alone ]] && ((EUID == 0)); then
+    as=(setpriv --reuid=60711 --regid=60711 --clear-groups)
   fi
   run clean_shell "${as[@]}" env FORKLAB_RUN="$MARK" TMPDIR=/tmp "$CHECK" --quiet \
     --json "$RESULT.d/json" --keep "$RESULT.d" "$@" "$number" "$file"

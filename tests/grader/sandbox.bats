@@ -27,18 +27,23 @@ compile() {
 @test "a program that spins is not taken for one that waits when a thread of it ends" {
   # The thread takes its sleeps along: the count of the process, proc(5), falls below what it was at first.
   compile looks "$LAB_ROOT/tests/grading/sandbox/idle.c" <<'END'
+#define _GNU_SOURCE
 #include "sandbox.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
 enum { SPUN = 100 }; /* a second */
 
 static int slept[2], end[2];
+static char task[60]; /* the thread's folder */
 
 static void *sleeps(void *arg)
 {
     char c;
+
+    snprintf(task, sizeof task, "/proc/self/task/%d", (int)gettid());
 
     for (int i = 0; i < 50; i++)
         usleep(100);
@@ -61,6 +66,9 @@ int main(void)
     printf("%d\n", idle_look(&idle, &census, 0, 0));
     if (write(end[1], "x", 1) != 1 || pthread_join(thread, NULL) != 0)
         return 1;
+    /* It is joined a moment before it has left /proc. */
+    while (access(task, F_OK) == 0)
+        sched_yield();
     for (int i = 1; i <= 2; i++) {
         self.ticks += SPUN;
         printf("%d\n", idle_look(&idle, &census, 3000 * i, 0));
@@ -136,6 +144,25 @@ END
   enter leaves -M 50
   wait_until 'it is over' grep -qx over report
   assert_is 'the limit that it has reached' 'limit memory' "$(grep '^limit' report || true)"
+}
+
+@test "a wait for a program that only computes is given up before a limit ends it" {
+  compile computes <<'END'
+int main(void)
+{
+    for (volatile int turns = 0;; turns++)
+        ;
+}
+END
+  enter computes
+  local condition
+  # Each takes two seconds of the processor, and it may have ten.
+  for condition in 'alive<=0' settled in-vain; do
+    run "$SANDBOX" wait report 1 60 "$condition"
+    assert_is "status of $condition" 1 "$status"
+    assert_is "why not $condition" 'late it does not come to rest' "${lines[0]}"
+  done
+  assert_is 'the limit that it has reached' '' "$(grep '^limit' report || true)"
 }
 
 @test "a program of which one thread works is not taken for one that sleeps" {

@@ -46,6 +46,8 @@ ends_so() {
   decides reaped 'it does not reap its children'
   serve
   joins a
+  # The child may be faster than its parent: the parent waits first, where it waits at all.
+  inside settled || true
   client close a
   reaches 'alive<='"$RESTING"
   reaches 'zombies==0'

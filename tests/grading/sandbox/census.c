@@ -82,8 +82,7 @@ static void read_threads(struct member *m)
         if (entry->d_name[0] == '.' || read_stat(path, &thread) == -1 || is_over(thread.state))
             continue;
         state = both_states(state, thread.state);
-        /* The first one, where it lives: it may well be the last. */
-        if (m->living == m->pid)
+        if (m->living != 0)
             continue;
         m->living = (pid_t)strtol(entry->d_name, NULL, 10);
         m->rss_pages = thread.rss_pages;
@@ -202,17 +201,18 @@ int census_take(struct census *census, pid_t init)
     return keep_descendants(census, init);
 }
 
-static void count_descriptors(struct census *census, struct member *m, const unsigned *inodes,
-                              size_t inode_count)
+/* Those of one thread; returns 0 when none can be seen, as of one that has ended meanwhile. */
+static int count_of_thread(struct census *census, struct member *m, const char *thread,
+                           const unsigned *inodes, size_t inode_count)
 {
-    char path[60], target[64];
+    char path[80], target[64];
     const struct dirent *entry;
 
-    snprintf(path, sizeof path, "/proc/%d/task/%d/fd", (int)m->pid, (int)m->living);
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/fd", (int)m->pid, thread);
     DIR *dir = opendir(path);
     if (dir == NULL) {
         census->unreadable += errno == EACCES;
-        return;
+        return errno == EACCES;
     }
     while ((entry = readdir(dir)) != NULL) {
         unsigned inode;
@@ -228,6 +228,27 @@ static void count_descriptors(struct census *census, struct member *m, const uns
             m->listeners += inodes[i] == inode;
     }
     closedir(dir);
+    return m->descriptors > 0;
+}
+
+static void count_descriptors(struct census *census, struct member *m, const unsigned *inodes,
+                              size_t inode_count)
+{
+    char path[60];
+    const struct dirent *entry;
+
+    snprintf(path, sizeof path, "%d", (int)m->living);
+    if (count_of_thread(census, m, path, inodes, inode_count) || m->threads == 1)
+        return;
+    /* All threads have the same ones. */
+    snprintf(path, sizeof path, "/proc/%d/task", (int)m->pid);
+    DIR *dir = opendir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.' &&
+            count_of_thread(census, m, entry->d_name, inodes, inode_count))
+            break;
+    if (dir != NULL)
+        closedir(dir);
 }
 
 void census_descriptors(struct census *census, const unsigned *inodes, size_t inode_count)
