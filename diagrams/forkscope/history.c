@@ -101,7 +101,10 @@ static const char *remember(struct history *h, const char *name, pid_t pid)
     if (proc_stat(pid, &stat) == 0)
         p.start = stat.start;
     const struct past_process *known = latest(h, &p);
-    /* Who is born now is not the one that has ended. First, because it may move the array: */
+    /*
+     * Who is born now is not the one that has ended. Before `last` is taken, because it may move
+     * the array:
+     */
     size_t index = known != NULL && !has_ended(&known->last) ? (size_t)(known - h->processes)
                                                              : new_process(h, &p);
     struct process *last = &h->processes[index].last;

@@ -51,7 +51,11 @@ static int do_connect(struct tracer *t, const struct action *a, struct error *er
     if (peer_connect(peer, a->name, port, t->options->deadline, err) == -1) {
         if (peer->fd != -1)
             close(peer->fd);
-        return -1;
+        /* The trace ends as it does wherever else it is interrupted. */
+        if (!stage_interrupted)
+            return -1;
+        t->over = true;
+        return NOT_YET;
     }
     history_client(t->history, a->name, peer->key.port);
     t->peer_count++;

@@ -253,7 +253,7 @@ void scenario_free(struct scenario *scenario)
 }
 
 /* connect(2) has failed, with errno. Returns -1 with err filled. */
-static int refused(const struct peer *peer, uint16_t port, struct error *err)
+static int connect_failed(const struct peer *peer, uint16_t port, struct error *err)
 {
     return fail(err, "client %s: connect to port %u: %s", peer->name, (unsigned)port,
                 strerror(errno));
@@ -278,7 +278,7 @@ static int finish_connect(struct peer *peer, uint16_t port, double seconds, stru
     if (getsockopt(peer->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == -1)
         failed = errno;
     errno = failed;
-    return failed == 0 ? 0 : refused(peer, port, err);
+    return failed == 0 ? 0 : connect_failed(peer, port, err);
 }
 
 int peer_connect(struct peer *peer, const char *name, uint16_t port, double seconds,
@@ -295,7 +295,7 @@ int peer_connect(struct peer *peer, const char *name, uint16_t port, double seco
         return fail(err, "socket: %s", strerror(errno));
     if (connect(peer->fd, (struct sockaddr *)&there, sizeof there) == -1) {
         if (errno != EINPROGRESS)
-            return refused(peer, port, err);
+            return connect_failed(peer, port, err);
         if (finish_connect(peer, port, seconds, err) == -1)
             return -1;
     }

@@ -304,8 +304,8 @@ WRAPPED='
   # To make them takes as long as it takes; the picture of them is what shall be soon enough. In
   # processor time, since others work beside it.
   DEADLINE=60 start_shape children "$children"
-  { time take_snapshot "$SHAPE"; } 2>took
-  took=$(awk '{ ms = ($1 + $2) * 1000 } END { print ms }' took)
+  { time take_snapshot "$SHAPE"; } 2>"$BATS_TEST_TMPDIR/took"
+  took=$(awk '{ ms = ($1 + $2) * 1000 } END { print ms }' "$BATS_TEST_TMPDIR/took")
   printf '# snapshot of %d processes: %d ms of a processor\n' $((children + 1)) "$took" >&3
   json_is 'processes' $((children + 1)) '.processes | length'
   json_is 'names of all' "[\"P\",\"C1\",\"C$children\",$((children + 1))]" \

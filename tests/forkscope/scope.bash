@@ -134,7 +134,8 @@ start_shape() {
 # all_sleep PID: do it and all its descendants sleep, or have they ended? Seen twice: one that was
 # born during the first look is there in the second.
 all_sleep() {
-  compare 'processes that do not sleep' '' "$(tree_of "$1" RDTt)" &&
+  is_in_state "$1" SZ &&
+    compare 'processes that do not sleep' '' "$(tree_of "$1" RDTt)" &&
     compare 'processes that do not sleep' '' "$(tree_of "$1" RDTt)"
 }
 

@@ -243,7 +243,7 @@ WRAPPED='
     # Its first process is in a session of its own.
     wait_until 'it has ended' is_in_state "$1" ZX >/dev/null
   }
-  DEADLINE=1 run has_none_in " $(sed -n 's/^started [0-9]* //p' "$kept/1.report") "
+  run has_none_in " $(sed -n 's/^started [0-9]* //p' "$kept/1.report") "
   assert_holds test -e "$BATS_TEST_TMPDIR/asked"
   assert_is "status ($output)" 0 "$status"
 }
@@ -296,5 +296,13 @@ without a sandbox; UNSANDBOXED=1 runs your own" "$stderr"
     UNSANDBOXED=1 grade alone 02 "$LAB_ROOT/tests/hostile/$name.c"
     assert_points "$(sed -n 's/.*Graded as 02: \([0-9]*\) of.*/\1/p' "$LAB_ROOT/tests/hostile/$name.c")"
   done
+  # Root's becomes nobody's, with all that nobody has on this machine counted: others may have much just now.
+  DEADLINE=60
+  wait_until 'root has all points' is_graded_unsandboxed
   nothing_is_left
+}
+
+is_graded_unsandboxed() {
+  UNSANDBOXED=1 grade root 01 "$LAB_ROOT/solutions/01-single-client/exercise.c"
+  assert_points 10
 }

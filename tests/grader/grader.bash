@@ -31,7 +31,7 @@ grade() {
   if [[ $user == nobody ]] && ((EUID == 0)); then
     as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   elif [[ $user == alone ]] && ((EUID == 0)); then
-    as=(setpriv --reuid=60711 --regid=60711 --clear-groups)
+    as=(setpriv --reuid=$((60000 + BATS_SUITE_TEST_NUMBER)) --regid=$((60000 + BATS_SUITE_TEST_NUMBER)) --clear-groups)
   fi
   run clean_shell "${as[@]}" env FORKLAB_RUN="$MARK" TMPDIR=/tmp "$CHECK" --quiet \
     --json "$RESULT.d/json" --keep "$RESULT.d" "$@" "$number" "$file"

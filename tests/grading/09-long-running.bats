@@ -149,7 +149,7 @@ refuses() {
   now_ms
   end=$((NOW + DEADLINE * 1000))
   # It may look at its signals now and then only: that nothing moves is no reason to give up.
-  until inside closed "$DEADLINE" || [[ $LATE == 'everything has ended' ]]; do
+  until inside closed "$DEADLINE" || [[ $LATE == 'everything has ended' || $LATE == 'it does not come to rest' ]]; do
     now_ms
     ((NOW < end)) || break
   done

@@ -110,7 +110,7 @@ grade_setup() {
   # Each test its own port, which tells nobody what test it is, and its own bytes. The kernel chooses none of
   # these ports.
   PORT=$((5000 + (SEED * 577 + BATS_TEST_NUMBER * 611) % 4999))
-  # Nor is any the same in the order of the other bytes: who forgets htons shall be found.
+  # None reads the same in the other byte order: who forgets htons shall be found.
   ((PORT / 256 != PORT % 256)) || PORT=$((PORT + 1))
   BYTES=$((SEED * 100 + BATS_TEST_NUMBER))
   if ((BATS_TEST_NUMBER > 1)) && [[ -s $GRADE_RUN/not-run ]]; then

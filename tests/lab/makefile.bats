@@ -213,7 +213,7 @@ few_tools() {
 }
 
 @test "make trace-NN makes a page of the stage, of a program of one's own, or says what is wrong" {
-  # A build of its own, with what is there as old as it is: it is compiled anew while others trace it.
+  # A copy that keeps its dates: make must not compile anew what other tests are tracing.
   TREE_BUILD=$BATS_TEST_TMPDIR/build
   mkdir "$TREE_BUILD"
   cp -a "$FORKLAB_BUILD"/{chapters,forkscope,objects,tests,traced} "$TREE_BUILD"

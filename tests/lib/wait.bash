@@ -23,8 +23,8 @@ breathe() {
   read -r -t 0.01 -u "$BREATH_FD" || true
 }
 
-# now_ms: sets NOW to a clock in milliseconds, that of the machine's start: nobody sets it. It goes on every
-# 10 ms.
+# now_ms: sets NOW to the milliseconds since the machine started, a clock that nobody sets. It advances in
+# steps of 10.
 now_ms() {
   local up rest
   read -r up rest </proc/uptime

@@ -105,11 +105,11 @@ static int has_alarm(pid_t pid)
     return (int)(mask >> (SIGALRM - 1) & 1);
 }
 
-/* Is this descriptor a timer that is set? Rests on proc(5), /proc/PID/fdinfo: it_value. */
+/* Is this descriptor a timer that is set? Rests on proc(5), /proc/PID/fdinfo: ticks, it_value. */
 static int is_set_timer(pid_t pid, const char *fd)
 {
     char path[64], line[256];
-    unsigned long long seconds, nanoseconds;
+    unsigned long long seconds, nanoseconds, times;
     int set = 0;
 
     snprintf(path, sizeof path, "/proc/%d/fd/%.20s", (int)pid, fd);
@@ -121,7 +121,9 @@ static int is_set_timer(pid_t pid, const char *fd)
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         if (sscanf(line, "it_value: (%llu, %llu)", &seconds, &nanoseconds) == 2)
-            set = seconds != 0 || nanoseconds != 0;
+            set |= seconds != 0 || nanoseconds != 0;
+        else if (sscanf(line, "ticks: %llu", &times) == 1) /* it has ended, which nobody has read */
+            set |= times != 0;
     if (file != NULL)
         fclose(file);
     return set;

@@ -13,8 +13,9 @@
  *   alive N, zombies N, asleep N                counts over all processes inside
  *
  * A wait ends when the condition holds (status 0); when it cannot hold any more, since
- * everything is over; when SECONDS have passed; or when nothing inside has moved for
- * QUIET_MS (status 1, first line: `late WHY`). Nothing inside has moved: all asleep, and no
+ * everything is over; when SECONDS have passed; when nothing inside has moved for
+ * QUIET_MS; or when all have used too much processor time, see limit_of (status 1,
+ * first line: `late WHY`). Nothing inside has moved: all asleep, and no
  * processor time used. On a busy machine a process that has work is ready, not
  * asleep, so that being slow is never taken for being done.
  */
@@ -268,16 +269,16 @@ static unsigned long limit_of(enum what what)
 {
     switch (what) {
     case REST:
+    case SETTLED:
         return 1;
     case ALIVE:
     case ZOMBIES:
     case STOPPED:
     case GONE:
-    case SETTLED:
+    case CLOSED:
     case IN_VAIN:
         return 2;
     case LISTENING:
-    case CLOSED:
     case OVER:
     case IDLE: /* idle.c finds it by itself */
         break;
@@ -308,7 +309,8 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
             if (l.ticks != ticks || l.asleep != l.alive || !seen)
                 moved = now;
             ticks = l.ticks;
-            if (!seen)
+            /* What has ended takes its ticks along. */
+            if (!seen || ticks < first)
                 first = ticks;
             seen |= l.census.count > 0;
             int done = holds(c, &l, now - moved);
