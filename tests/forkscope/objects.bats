@@ -311,5 +311,5 @@ WRAPPED='
   json_is 'names of all' "[\"P\",\"C1\",\"C$children\",$((children + 1))]" \
     '[.processes[0, 1, -1].name, ([.processes[].name] | unique | length)]'
   json_is 'references' "[$((children + 1))]" '[.objects[].refs]'
-  ((took < 5000)) || assert_is 'milliseconds of a processor' 'less than 5000' "$took"
+  ((took < 3000)) || assert_is 'milliseconds of a processor' 'less than 3000' "$took"
 }
