@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Run the tests: tests/run.sh [FILE.bats...]
 #
-# Without arguments: everything, then chapters and forkscope once more as built with
-# AddressSanitizer and UBSan. JOBS (default: twice the processors) tests at a time; REPEAT
-# (default 1) multiplies the long repetitions. The last line counts.
+# Without arguments: every test that takes seconds. ALL=1: also those tagged `long`, and then chapters and
+# forkscope once more as built with AddressSanitizer and UBSan. With files: all that is in them.
+# JOBS (default: twice the processors) tests at a time; REPEAT (default 1) multiplies the long
+# repetitions. The last line counts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=$(realpath -m "${FORKLAB_BUILD:-build}")
 # A test waits for much of its time, so two for each processor; more only make each other late.
 jobs=${JOBS:-$((2 * $(nproc)))}
-export REPEAT=${REPEAT:-1}
+export REPEAT=${REPEAT:-1} ALL=${ALL:-}
+chosen=()
+(($# > 0)) || [[ -n $ALL ]] || chosen=(--filter-tags '!long')
 # One locale for every tool: what is a letter and what comes first is the same everywhere.
 export LC_ALL=C.UTF-8
 # Every process a test starts inherits this, so that one left over is found at the end.
@@ -36,7 +39,7 @@ run_with() {
   # Afterwards there is no network to fetch them from. What fails here fails again there, with its reason.
   [[ $* != *tests/page* ]] || tests/page/modules.sh "$dir/page" >/dev/null || true
   # bats says with its status what the lines say too: they are counted below.
-  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "$@" </dev/null | tee -a "$out" || true
+  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "${chosen[@]}" "$@" </dev/null | tee -a "$out" || true
 }
 
 # Processes of this run that are still there: "PID COMMAND" lines.
@@ -57,7 +60,7 @@ else
   run_with "$build" WARNINGS=-Werror tests/chapters tests/forkscope tests/lab tests/page
   # A grading is a run of bats of its own, and these tests run several of them at a time.
   jobs=${JOBS:-$(nproc)} run_with "$build" WARNINGS=-Werror tests/grader
-  run_with "$build/sanitized" \
+  [[ -z $ALL ]] || run_with "$build/sanitized" \
     'CFLAGS=-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
     tests/chapters tests/forkscope
 fi

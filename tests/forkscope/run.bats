@@ -401,6 +401,7 @@ connects() {
   ss -Htnp state syn-sent | grep "pid=$PID,"
 }
 
+# bats test_tags=long
 @test "a full backlog: the client says so at the deadline, though forkscope was stopped meanwhile" {
   local command
   DEADLINE=40

@@ -458,6 +458,7 @@ END
   assert_holds grep -q 'anna: results of an earlier run' "$RESULTS/problems.txt"
 }
 
+# bats test_tags=long
 @test "numbers that come in parts, and without a newline, are whole numbers" {
   local i real
   real=$(command -v parallel)
@@ -551,6 +552,7 @@ has_calls() {
   assert_output --partial "gradebook: $RESULTS/gradebook.csv"
 }
 
+# bats test_tags=long
 @test "memory does not grow with the class" {
   local i small large
   for ((i = 0; i < 10; i++)); do
@@ -610,6 +612,7 @@ has_calls() {
   assert_is 'exit status of --help' 0 "$status"
 }
 
+# bats test_tags=long
 @test "make grade gives a generated class the same results twice, with the real grader" {
   load ../lab/tree.bash
   unset FORKLAB_SCRIPTS FORKLAB_CHECK

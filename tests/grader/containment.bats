@@ -42,6 +42,7 @@ hostile() {
   nothing_is_left
 }
 
+# bats test_tags=long
 @test "a program that works for ever is contained and graded right" {
   hostile busy-loop
 }
@@ -66,6 +67,7 @@ hostile() {
   hostile daemon
 }
 
+# bats test_tags=long
 @test "a program that prints for ever is contained and graded right" {
   hostile endless-output
 }
@@ -82,6 +84,7 @@ hostile() {
   hostile file-filler
 }
 
+# bats test_tags=long
 @test "a fork bomb is contained and graded right" {
   hostile fork-bomb
 }
@@ -145,6 +148,7 @@ hostile() {
   done
 }
 
+# bats test_tags=long
 @test "a neighbour of hostile programs gets its full points" {
   local name pids=() right=$LAB_ROOT/solutions/02-one-at-a-time/exercise.c
   for name in fork-bomb kill-everyone memory-hog endless-output; do
@@ -290,6 +294,7 @@ without a sandbox; UNSANDBOXED=1 runs your own" "$stderr"
   assert_is 'results, or files that the program has made' '' "$(find "$BATS_TEST_TMPDIR" -name json -o -name ran)"
 }
 
+# bats test_tags=long
 @test "with UNSANDBOXED=1 a program is run without, and still nothing is left" {
   local name
   for name in daemon fork-bomb; do

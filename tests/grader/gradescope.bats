@@ -46,6 +46,7 @@ autograde() {
   assert_is 'solutions in the text' '' "$(grep -rl 'BEGIN SOLUTION [0-9]' "$AUTOGRADER/source/forklab/chapters" || true)"
 }
 
+# bats test_tags=long
 @test "one handed-in file is graded where only its chapter is" {
   install_autograder 03
   cp "$LAB_ROOT/solutions/03-naive-fork/exercise.c" "$AUTOGRADER/submission/exercise.c"

@@ -56,6 +56,7 @@ verdicts() {
     "$BATS_TEST_TMPDIR"/[0-9]*.json)"
 }
 
+# bats test_tags=long
 @test "a second grading with another seed, and the processors busy, gives the same verdicts" {
   every_exercise chapters 1
   local first
@@ -107,6 +108,7 @@ golden() {
   OUTPUT_TEXT=$(sed -E 's/^(   P +)[0-9]+ */\1PID  /; s/(ESTABLISHED|FIN_WAIT) +[0-9]{4,5}$/\1  PORT/' <<<"$output")
 }
 
+# bats test_tags=long
 @test "of a server that listens on after SIGTERM the evidence shows one client too many, at any speed" {
   run clean_shell "$CHECK" --quiet --json "$BATS_TEST_TMPDIR/json" 09 "$LAB_ROOT/tests/mutants/09-long-running/still-listens.c"
   local evidence

@@ -108,6 +108,7 @@ grade_on_hosts() {
   run --separate-stderr in_main timeout 300 "$LAB_ROOT/tests/grading/class" --out "$RESULTS" --hosts "$PLACE/hosts" "$CLASS"
 }
 
+# bats test_tags=long
 @test "two hosts give the results that this machine gives, and keep nothing of the students" {
   local i who='Student Ä'
   each_notes_its_host
@@ -132,6 +133,7 @@ grade_on_hosts() {
   assert_is 'names of students on the hosts' '' "$(grep -rl "$who" "$PLACE"/home-* || true)"
 }
 
+# bats test_tags=long
 @test "a host can grade, and gets neither names nor submissions nor results that lie in the lab's own folder" {
   load ../lab/tree.bash
   local who='Student Ä' solution=$LAB_ROOT/solutions/01-single-client/exercise.c
@@ -150,6 +152,7 @@ grade_on_hosts() {
   assert_is 'folders on the host that do' '' "$(find "$PLACE/home-a" -name "*$who*")"
 }
 
+# bats test_tags=long
 @test "a host that cannot be reached is left out and told; without any host nothing is graded" {
   each_notes_its_host
   hand_in anna right
@@ -170,6 +173,7 @@ has_host_calls() {
   compare "calls on host $1" "$2" "$(grep -c "^$1 " "$STAND_IN/hosts" 2>/dev/null || true)"
 }
 
+# bats test_tags=long
 @test "the work of a host that dies goes to the others" {
   local i
   each_notes_its_host

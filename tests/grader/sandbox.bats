@@ -146,6 +146,7 @@ END
   assert_is 'the limit that it has reached' 'limit memory' "$(grep '^limit' report || true)"
 }
 
+# bats test_tags=long
 @test "a wait for a program that only computes is given up before a limit ends it" {
   compile computes <<'END'
 int main(void)

@@ -29,6 +29,7 @@ bash_files() {
   } | sort -u
 }
 
+# bats test_tags=long
 @test "bash files are clean under shellcheck" {
   local list
   mapfile -t list < <(bash_files)
@@ -51,6 +52,7 @@ bash_files() {
   nothing_said 'what clang-format would change'
 }
 
+# bats test_tags=long
 @test "every C file compiles with both compilers without a warning" {
   local file flags=() define
   read -ra flags <<<"$(standard)"
@@ -83,6 +85,7 @@ bash_files() {
   assert_is 'warnings and errors' '' "$(<"$BATS_TEST_TMPDIR/found")"
 }
 
+# bats test_tags=long
 @test "C files are clean under cppcheck" {
   local machine
   # Each program for itself: every chapter has a main of its own.

@@ -386,6 +386,7 @@ build_with() {
   cc -o "$BUILD_DIR/chapters/04-close-unused/server" "$BATS_TEST_TMPDIR/changed.c"
 }
 
+# bats test_tags=long
 @test "what is right follows from the run: another server has other answers" {
   # A parent that does not close the connection: two references, and no end of file.
   build_with 's/^        close(conn_fd);$//'

@@ -87,14 +87,17 @@ browse() {
   browse still
 }
 
+# bats test_tags=long
 @test "axe-core finds nothing, light and dark, wide and narrow" {
   browse accessible
 }
 
+# bats test_tags=long
 @test "every text in the picture has contrast enough, light and dark" {
   browse legible
 }
 
+# bats test_tags=long
 @test "on a phone nothing sticks out, and the buttons are in view" {
   browse narrow
 }
@@ -107,6 +110,7 @@ browse() {
   browse calm
 }
 
+# bats test_tags=long
 @test "a program that prints HTML gets it shown as text, everywhere" {
   HOSTILE_TEXT=$HOSTILE browse hostile hostile
   browse quiet hostile
@@ -115,6 +119,7 @@ browse() {
   assert_is 'tags that were printed' 0 "$(grep -cE '<img|<svg onload' "$PAGES/hostile.html")"
 }
 
+# bats test_tags=long
 @test "a page of 60 steps is under 3 MB, and one of 1,000 steps opens at any of them" {
   page_of sixty -f "$LAB_ROOT/tests/page/long.jq" --argjson clients 6
   local size
@@ -127,6 +132,7 @@ browse() {
   browse long thousand
 }
 
+# bats test_tags=long
 @test "the pages of real traces are quiet, still and accessible" {
   local number
   mkdir "$BATS_TEST_TMPDIR/build"
