@@ -3,7 +3,8 @@
  *
  * Who sleeps in waitpid, in accept or in a poll without a time limit stays there until something
  * happens. Who sleeps in sleep may do anything in a second. Rests on proc(5),
- * /proc/PID/task/TID/syscall: the number of the call, and its arguments.
+ * /proc/PID/task/TID/syscall: the number of the call, and its arguments; and on
+ * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO).
  */
 #define _GNU_SOURCE
 
@@ -13,32 +14,34 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* A sleep that a clock ends is watched for so many rounds, or for so long. */
 enum { ROUNDS = 3, WINDOW_MS = 2500 };
 
-enum { NEVER = -1, NULL_MEANS_EVER, MINUS_ONE_MEANS_EVER };
+enum { BY_SOCKET = -2, NEVER = -1, NULL_MEANS_EVER, MINUS_ONE_MEANS_EVER };
 
 /* Calls that sleep: which argument limits the time, and what stands there when nothing does. */
 static const struct {
     long call;
-    int argument; /* NEVER: none does */
+    int argument; /* NEVER: none does; BY_SOCKET: the socket that is argument 0 may */
     int ever;
 } calls[] = {
     {SYS_wait4, NEVER, 0},
     {SYS_waitid, NEVER, 0},
-    {SYS_accept, NEVER, 0},
-    {SYS_accept4, NEVER, 0},
-    {SYS_read, NEVER, 0},
-    {SYS_readv, NEVER, 0},
-    {SYS_recvfrom, NEVER, 0},
-    {SYS_recvmsg, NEVER, 0},
-    {SYS_write, NEVER, 0},
-    {SYS_writev, NEVER, 0},
-    {SYS_sendto, NEVER, 0},
-    {SYS_sendmsg, NEVER, 0},
+    {SYS_accept, BY_SOCKET, 0},
+    {SYS_accept4, BY_SOCKET, 0},
+    {SYS_read, BY_SOCKET, 0},
+    {SYS_readv, BY_SOCKET, 0},
+    {SYS_recvfrom, BY_SOCKET, 0},
+    {SYS_recvmsg, BY_SOCKET, 0},
+    {SYS_write, BY_SOCKET, 0},
+    {SYS_writev, BY_SOCKET, 0},
+    {SYS_sendto, BY_SOCKET, 0},
+    {SYS_sendmsg, BY_SOCKET, 0},
     {SYS_rt_sigsuspend, NEVER, 0},
     {SYS_rt_sigtimedwait, 2, NULL_MEANS_EVER},
     {SYS_ppoll, 2, NULL_MEANS_EVER},
@@ -59,8 +62,31 @@ static const struct {
 #endif
 };
 
+/*
+ * Has this descriptor a time limit for what is read or written? One that is no socket has none, nor
+ * has one that is closed meanwhile. The copy that we get is there for a moment only.
+ */
+static int has_time_limit(pid_t pid, int fd)
+{
+    int limited = 0, options[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    int copy = process == -1 ? -1 : (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+
+    for (int i = 0; copy != -1 && i < 2; i++) {
+        struct timeval limit = {.tv_sec = 0};
+        socklen_t size = sizeof limit;
+        if (getsockopt(copy, SOL_SOCKET, options[i], &limit, &size) == 0)
+            limited |= limit.tv_sec != 0 || limit.tv_usec != 0;
+    }
+    if (copy != -1)
+        close(copy);
+    if (process != -1)
+        close(process);
+    return limited;
+}
+
 /* One line of proc(5). What is not in the list, such as nanosleep, or cannot be read is no. */
-static int without_clock(const char *line)
+static int without_clock(pid_t pid, const char *line)
 {
     unsigned long argument[6];
     long call;
@@ -73,6 +99,8 @@ static int without_clock(const char *line)
             continue;
         if (calls[i].argument == NEVER)
             return 1;
+        if (calls[i].argument == BY_SOCKET)
+            return !has_time_limit(pid, (int)argument[0]);
         unsigned long value = argument[calls[i].argument];
         return calls[i].ever == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
     }
@@ -159,7 +187,7 @@ static int threads_without_clock(pid_t pid)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "/proc/%d/task/%.20s/syscall", (int)pid, entry->d_name);
-        all = read_line(path, line, sizeof line) && without_clock(line);
+        all = read_line(path, line, sizeof line) && without_clock(pid, line);
     }
     closedir(dir);
     return all;
