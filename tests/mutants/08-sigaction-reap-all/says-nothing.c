@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,15 +114,35 @@ static void on_sigchld(int sig)
     errno = saved_errno;
 }
 
+/* The set with SIGCHLD alone. */
+static sigset_t only_sigchld(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    return set;
+}
+
 /* SIGCHLD is blocked everywhere else: one that is pending is handled here. */
 static void let_sigchld_in(void)
 {
-    sigset_t sigchld;
+    sigset_t sigchld = only_sigchld();
 
-    sigemptyset(&sigchld);
-    sigaddset(&sigchld, SIGCHLD);
     sigprocmask(SIG_UNBLOCK, &sigchld, NULL);
     sigprocmask(SIG_BLOCK, &sigchld, NULL);
+}
+
+/*
+ * Until a client is there or a SIGCHLD is pending. A blocked signal wakes nobody, but
+ * `pending_fd` can be read while there is one. Nobody reads it, so it stays pending.
+ */
+static void wait_for_work(int listen_fd, int pending_fd)
+{
+    struct pollfd work[2] = {{.fd = listen_fd, .events = POLLIN},
+                             {.fd = pending_fd, .events = POLLIN}};
+
+    poll(work, 2, -1);
 }
 
 int main(int argc, char *argv[])
@@ -140,12 +161,14 @@ int main(int argc, char *argv[])
     if (sigaction(SIGCHLD, &act, NULL) == -1)
         die("sigaction");
     int listen_fd = open_listener(parse_port(argv[1]));
+    sigset_t sigchld = only_sigchld();
+    int pending_fd = signalfd(-1, &sigchld, 0);
+    if (pending_fd == -1)
+        die("signalfd");
     int number = 0;
 
     for (;;) {
-        /* Blocked, a SIGCHLD cannot wake us: look up ten times a second. */
-        struct pollfd backlog = {.fd = listen_fd, .events = POLLIN};
-        poll(&backlog, 1, 100);
+        wait_for_work(listen_fd, pending_fd);
         int conn_fd = accept(listen_fd, NULL, NULL);
         if (conn_fd == -1) {
             /* The first place: accept has failed, and nobody has looked at errno yet. */
@@ -165,6 +188,7 @@ int main(int argc, char *argv[])
         if (pid == 0) {
             /* The child never accepts: the parent alone keeps the port. */
             close(listen_fd);
+            close(pending_fd);
             echo_client(conn_fd);
             puts("client disconnected...");
             /* _exit, not return: the child must never reach the accept loop. */
