@@ -295,7 +295,9 @@ trap 'finish 2>/dev/null || true' EXIT
 : >"$OUT/results.tsv"
 for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
   record floor cpu "$("$LOAD" floor 3000)"
-  for server in "${SERVERS[@]}"; do
+  # Each round begins with another one: what a place in the row is worth goes round.
+  for ((place = 0; place < ${#SERVERS[@]}; place++)); do
+    server=${SERVERS[(ROUND + place) % ${#SERVERS[@]}]}
     printf '\rbench: round %d of %d, %-10s' "$ROUND" "$ROUNDS" "$server" >&2
     measure "$server"
   done
