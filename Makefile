@@ -34,7 +34,7 @@ tour: ## the main job: walk the ladder, each stage run and measured
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
 	@FORKLAB_BUILD=$(BUILD) chapters/tour.sh
 
-test: ## what is promised, tested; ALL=1: with the long tests, and with sanitizers
+test: ## what is promised, tested in five minutes (ALL=1: more, in twelve)
 	@tests/lib/need.sh test
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh
 

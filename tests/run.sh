@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Run the tests: tests/run.sh [FILE.bats...]
 #
-# Without arguments: every test that takes seconds. ALL=1: also those tagged `long`, and then chapters and
-# forkscope once more as built with AddressSanitizer and UBSan. With files: all that is in them.
+# Without arguments: every test that takes no more than a few seconds. ALL=1: also those tagged `long`, and
+# then chapters and forkscope once more as built with AddressSanitizer and UBSan. With files: all that is
+# in them, as with ALL=1.
 # JOBS (default: twice the processors) tests at a time; REPEAT (default 1) multiplies the long
 # repetitions. The last line counts.
 set -euo pipefail
@@ -11,9 +12,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$(realpath -m "${FORKLAB_BUILD:-build}")
 # A test waits for much of its time, so two for each processor; more only make each other late.
 jobs=${JOBS:-$((2 * $(nproc)))}
-export REPEAT=${REPEAT:-1} ALL=${ALL:-}
+export REPEAT=${REPEAT:-1} ALL=${ALL:-0}
+(($# == 0)) || ALL=1
 chosen=()
-(($# > 0)) || [[ -n $ALL ]] || chosen=(--filter-tags '!long')
+[[ $ALL == 1 ]] || chosen=(--filter-tags '!long')
 # One locale for every tool: what is a letter and what comes first is the same everywhere.
 export LC_ALL=C.UTF-8
 # Every process a test starts inherits this, so that one left over is found at the end.
@@ -60,7 +62,7 @@ else
   run_with "$build" WARNINGS=-Werror tests/chapters tests/forkscope tests/lab tests/page
   # A grading is a run of bats of its own, and these tests run several of them at a time.
   jobs=${JOBS:-$(nproc)} run_with "$build" WARNINGS=-Werror tests/grader
-  [[ -z $ALL ]] || run_with "$build/sanitized" \
+  [[ $ALL != 1 ]] || run_with "$build/sanitized" \
     'CFLAGS=-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
     tests/chapters tests/forkscope
 fi

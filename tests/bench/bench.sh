@@ -295,7 +295,7 @@ trap 'finish 2>/dev/null || true' EXIT
 : >"$OUT/results.tsv"
 for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
   record floor cpu "$("$LOAD" floor 3000)"
-  # Each round begins with another one: what a place in the row is worth goes round.
+  # Each round begins with another server, so that none always has the same place.
   for ((place = 0; place < ${#SERVERS[@]}; place++)); do
     server=${SERVERS[(ROUND + place) % ${#SERVERS[@]}]}
     printf '\rbench: round %d of %d, %-10s' "$ROUND" "$ROUNDS" "$server" >&2

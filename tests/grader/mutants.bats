@@ -35,12 +35,12 @@ wanted_by() {
   sed -n '1s|^/\* must fail: \(.*\) \*/$|\1|p' "$1"
 }
 
-# kind_of FILE: sets KIND to its chapter's folder; with ALL and for a wrong program also the test that it must fail.
+# kind_of FILE: sets KIND to its chapter's folder; with ALL=1 and for a wrong program also the test that it must fail.
 kind_of() {
   local line
   read -r line <"$1"
   KIND=${1%/*}
-  [[ -z ${ALL-} || $line != '/* must fail: '*' */' ]] || KIND+=": ${line:14:-3}"
+  [[ ${ALL-} != 1 || $line != '/* must fail: '*' */' ]] || KIND+=": ${line:14:-3}"
 }
 
 # choose FILE...: sets CHOSEN to the first of the files of each kind; to all of them where REPEAT is more than 1.
@@ -107,7 +107,7 @@ kinds() {
   assert_is 'missing' '' "$missing"
 }
 
-# One for each chapter, with ALL one for each test, and all of them where REPEAT is more than 1: they take minutes.
+# One for each chapter, with ALL=1 one for each test, and all of them where REPEAT is more than 1: they take minutes.
 
 @test "every wrong program fails the test that it names, and no other" {
   choose tests/mutants/*/*.c
@@ -121,7 +121,7 @@ kinds() {
 
 @test "of the programs to judge one for each chapter or test is chosen, and all where they are repeated" {
   local -a every=(tests/mutants/*/*.c) chapters=(tests/mutants/*)
-  REPEAT=1 ALL=
+  REPEAT=1 ALL=0
   choose "${every[@]}"
   assert_is 'chapters of which one is chosen' "${chapters[*]}" "${CHOSEN[*]%/*}"
   ALL=1

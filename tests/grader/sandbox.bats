@@ -166,6 +166,88 @@ END
   assert_is 'the limit that it has reached' '' "$(grep '^limit' report || true)"
 }
 
+# wakes_itself NAME TEXT: a C program in which sleep_for_a_second, see TEXT, is ended by a clock of its own. Then it
+# makes a child. Whoever waits in vain waits for that.
+wakes_itself() {
+  compile "$1" <<END
+$2
+
+int main(void)
+{
+    sleep_for_a_second();
+    fork();
+    for (;;)
+        pause();
+}
+END
+  enter "$1"
+  run "$SANDBOX" wait report 1 60 in-vain
+  assert_is "status of $1" 0 "$status"
+  assert_is "processes of $1" 'alive 2' "$(grep '^alive' <<<"$output")"
+}
+
+@test "a time limit of the socket itself is a clock that ends a sleep" {
+  wakes_itself reads '
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static void sleep_for_a_second(void)
+{
+    struct timeval second = {.tv_sec = 1};
+    int pair[2];
+    char byte;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1 ||
+        setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second) == -1 ||
+        read(pair[0], &byte, 1) != -1)
+        _exit(1);
+}'
+}
+
+@test "a timer that is a descriptor is a clock that ends a sleep" {
+  wakes_itself ticks '
+#include <stdint.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+static void sleep_for_a_second(void)
+{
+    struct itimerspec second = {.it_value = {.tv_sec = 1}};
+    int timer = timerfd_create(CLOCK_MONOTONIC, 0);
+    uint64_t times;
+
+    if (timerfd_settime(timer, 0, &second, NULL) == -1 || read(timer, &times, sizeof times) == -1)
+        _exit(1);
+}'
+}
+
+@test "a timer that sends a signal is a clock that ends a sleep" {
+  [[ -e /proc/self/timers ]] || skip 'this kernel does not tell of them'
+  wakes_itself signals '
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static void nothing(int sig)
+{
+    (void)sig;
+}
+
+static void sleep_for_a_second(void)
+{
+    struct itimerspec second = {.it_value = {.tv_sec = 1}};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    timer_t timer;
+
+    signal(SIGUSR1, nothing);
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) == -1 ||
+        timer_settime(timer, 0, &second, NULL) == -1)
+        _exit(1);
+    pause();
+}'
+}
+
 @test "a program of which one thread works is not taken for one that sleeps" {
   compile works <<'END'
 #include <pthread.h>

@@ -56,7 +56,7 @@ limits_as_before() {
 }
 
 # a_client_too_many: client A is served, client B has sent a line and there is no descriptor for it. Sets SPINS to
-# how it uses the processor then, or to nothing; in that case the file `rests` is there.
+# how the program uses the processor then. When it rests, SPINS is empty, and the file `rests` is made.
 a_client_too_many() {
   serve
   joins a
@@ -95,7 +95,7 @@ a_client_too_many() {
   expected 'while a client waits for a descriptor every process sleeps'
   read_on 'Descriptors run out'
   depends shortage
-  # Where it has been seen to rest a moment ago: nothing would be looked at but the same once more.
+  # The test before has just seen it rest, by the same look.
   [[ ! -e $GRADE_RUN/rests ]] || return 0
   a_client_too_many
   [[ -z $SPINS ]] || fails "$SPINS"

@@ -131,8 +131,15 @@ bash_files() {
   done
 }
 
-@test "the public runner calls the same command as a reader" {
-  assert_holds grep -qE '^make test( |$)' .ci/run
+@test "the public runner calls the same command as a reader, with the long tests" {
+  assert_holds grep -q '^make test ALL=1 ' .ci/run
+}
+
+@test "a test is tagged as long on the line above it, or not at all" {
+  local tags
+  tags=$(files '*.bats' | xargs grep -hA 1 '^ *# *bats .*tags' | grep -v '^--$')
+  assert_is 'tags' '# bats test_tags=long' "$(grep -v '^@test ' <<<"$tags" | sort -u)"
+  assert_is 'tests below them' "$(grep -c '^# bats' <<<"$tags")" "$(grep -c '^@test ' <<<"$tags")"
 }
 
 @test "no two tests of a file have the same name, and each name is a sentence" {

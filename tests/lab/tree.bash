@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034,SC2154 # set by run, and for run
 
 # make(1) hands its variables down through these; a test calls make as a reader does.
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES BUILD PORT
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES BUILD PORT ALL
 
 # copy_tree DIR: copy everything but what is built and git's own to DIR.
 copy_tree() {

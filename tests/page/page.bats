@@ -110,7 +110,6 @@ browse() {
   browse calm
 }
 
-# bats test_tags=long
 @test "a program that prints HTML gets it shown as text, everywhere" {
   HOSTILE_TEXT=$HOSTILE browse hostile hostile
   browse quiet hostile

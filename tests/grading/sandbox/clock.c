@@ -4,7 +4,8 @@
  * Who sleeps in waitpid, in accept or in a poll without a time limit stays there until something
  * happens. Who sleeps in sleep may do anything in a second. Rests on proc(5),
  * /proc/PID/task/TID/syscall: the number of the call, and its arguments; and on
- * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO).
+ * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO). What
+ * another process changes in a socket while somebody sleeps in a call is not seen.
  */
 #define _GNU_SOURCE
 
@@ -22,26 +23,26 @@
 /* A sleep that a clock ends is watched for so many rounds, or for so long. */
 enum { ROUNDS = 3, WINDOW_MS = 2500 };
 
-enum { BY_SOCKET = -2, NEVER = -1, NULL_MEANS_EVER, MINUS_ONE_MEANS_EVER };
+enum { BY_SOCKET = -2, NEVER = -1, NULL_MEANS_EVER = 0, MINUS_ONE_MEANS_EVER = 1 };
 
 /* Calls that sleep: which argument limits the time, and what stands there when nothing does. */
 static const struct {
     long call;
-    int argument; /* NEVER: none does; BY_SOCKET: the socket that is argument 0 may */
+    int argument; /* NEVER: none does; BY_SOCKET: this option of argument 0 may, if it is a socket */
     int ever;
 } calls[] = {
     {SYS_wait4, NEVER, 0},
     {SYS_waitid, NEVER, 0},
-    {SYS_accept, BY_SOCKET, 0},
-    {SYS_accept4, BY_SOCKET, 0},
-    {SYS_read, BY_SOCKET, 0},
-    {SYS_readv, BY_SOCKET, 0},
-    {SYS_recvfrom, BY_SOCKET, 0},
-    {SYS_recvmsg, BY_SOCKET, 0},
-    {SYS_write, BY_SOCKET, 0},
-    {SYS_writev, BY_SOCKET, 0},
-    {SYS_sendto, BY_SOCKET, 0},
-    {SYS_sendmsg, BY_SOCKET, 0},
+    {SYS_accept, BY_SOCKET, SO_RCVTIMEO},
+    {SYS_accept4, BY_SOCKET, SO_RCVTIMEO},
+    {SYS_read, BY_SOCKET, SO_RCVTIMEO},
+    {SYS_readv, BY_SOCKET, SO_RCVTIMEO},
+    {SYS_recvfrom, BY_SOCKET, SO_RCVTIMEO},
+    {SYS_recvmsg, BY_SOCKET, SO_RCVTIMEO},
+    {SYS_write, BY_SOCKET, SO_SNDTIMEO},
+    {SYS_writev, BY_SOCKET, SO_SNDTIMEO},
+    {SYS_sendto, BY_SOCKET, SO_SNDTIMEO},
+    {SYS_sendmsg, BY_SOCKET, SO_SNDTIMEO},
     {SYS_rt_sigsuspend, NEVER, 0},
     {SYS_rt_sigtimedwait, 2, NULL_MEANS_EVER},
     {SYS_ppoll, 2, NULL_MEANS_EVER},
@@ -62,27 +63,45 @@ static const struct {
 #endif
 };
 
-/*
- * Has this descriptor a time limit for what is read or written? One that is no socket has none, nor
- * has one that is closed meanwhile. The copy that we get is there for a moment only.
- */
-static int has_time_limit(pid_t pid, int fd)
+static void wake(int sig)
 {
-    int limited = 0, options[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+    (void)sig;
+}
+
+/*
+ * Close our copy of a stranger's socket. Should it be the last one by now, a close may linger for as long as
+ * he likes (socket(7), SO_LINGER): a signal ends that, and the socket is closed all the same.
+ */
+static void let_go(int copy)
+{
+    const struct sigaction act = {.sa_handler = wake}; /* without SA_RESTART */
+    const struct itimerval second = {.it_value = {.tv_sec = 1}, .it_interval = {.tv_sec = 1}};
+    const struct itimerval never = {.it_value = {.tv_sec = 0}};
+
+    sigaction(SIGALRM, &act, NULL);
+    setitimer(ITIMER_REAL, &second, NULL);
+    close(copy);
+    setitimer(ITIMER_REAL, &never, NULL);
+}
+
+/*
+ * Has this descriptor a time limit of the kind `option`? One that is no socket has none. Yes also when that
+ * cannot be seen. The copy that we get is there for a moment only.
+ */
+static int has_time_limit(pid_t pid, int fd, int option)
+{
+    struct timeval limit = {.tv_sec = 0};
+    socklen_t size = sizeof limit;
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
     int copy = process == -1 ? -1 : (int)syscall(SYS_pidfd_getfd, process, fd, 0);
 
-    for (int i = 0; copy != -1 && i < 2; i++) {
-        struct timeval limit = {.tv_sec = 0};
-        socklen_t size = sizeof limit;
-        if (getsockopt(copy, SOL_SOCKET, options[i], &limit, &size) == 0)
-            limited |= limit.tv_sec != 0 || limit.tv_usec != 0;
-    }
-    if (copy != -1)
-        close(copy);
     if (process != -1)
         close(process);
-    return limited;
+    if (copy == -1)
+        return 1;
+    int known = getsockopt(copy, SOL_SOCKET, option, &limit, &size) == 0;
+    let_go(copy);
+    return known && (limit.tv_sec != 0 || limit.tv_usec != 0);
 }
 
 /* One line of proc(5). What is not in the list, such as nanosleep, or cannot be read is no. */
@@ -100,7 +119,7 @@ static int without_clock(pid_t pid, const char *line)
         if (calls[i].argument == NEVER)
             return 1;
         if (calls[i].argument == BY_SOCKET)
-            return !has_time_limit(pid, (int)argument[0]);
+            return !has_time_limit(pid, (int)argument[0], calls[i].ever);
         unsigned long value = argument[calls[i].argument];
         return calls[i].ever == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
     }
@@ -157,13 +176,17 @@ static int is_set_timer(pid_t pid, const char *fd)
     return set;
 }
 
-/* A timer that is a descriptor, timerfd_create(2), may end a poll that has no limit itself. */
+/*
+ * A timer that is a descriptor, timerfd_create(2), may end a poll that has no limit itself, and one that sends a
+ * signal, timer_create(2), any call. Of these /proc/PID/timers tells, where the kernel has it.
+ */
 static int has_timer(pid_t pid)
 {
-    char path[64];
+    char path[64], line[256];
     const struct dirent *entry;
-    int found = 0;
 
+    snprintf(path, sizeof path, "/proc/%d/timers", (int)pid);
+    int found = read_line(path, line, sizeof line);
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
     DIR *dir = opendir(path);
     while (dir != NULL && !found && (entry = readdir(dir)) != NULL)

@@ -113,7 +113,7 @@ int main(int argc, char *argv[])
         /* "if" where it had to be "while". And a recv is a call that no clock seems to end. */
         char byte;
         if (children >= MAX_CHILDREN && recv(pair[0], &byte, 1, 0) == 1)
-            die("recv");
+            fputs("server: a byte that nobody has sent\n", stderr);
         int conn_fd = accept(listen_fd, NULL, NULL);
         if (conn_fd == -1)
             die("accept");

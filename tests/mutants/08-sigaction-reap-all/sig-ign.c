@@ -133,8 +133,8 @@ static void let_sigchld_in(void)
 }
 
 /*
- * Until a client is there or a SIGCHLD is pending. A blocked signal wakes nobody, but
- * `pending_fd` can be read while there is one. Nobody reads it, so it stays pending.
+ * Wait until a client is there or a SIGCHLD is pending. A blocked signal wakes nobody, but
+ * a signalfd can be read while one is pending. We never read it: the signal stays pending.
  */
 static void wait_for_work(int listen_fd, int pending_fd)
 {
