@@ -42,8 +42,8 @@ $(numbers:%=test-%): test-%: ## test-03: what chapter 03 promises, tested; about
 	@tests/lib/need.sh test
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh tests/chapters/$(call chapter,$*).bats
 
-aarch64: ## the pictures measured on an emulated aarch64 machine, and compared (installs qemu)
-	@tests/lib/need.sh aarch64
+arm: ## the pictures measured on an emulated aarch64 machine, and compared (installs qemu)
+	@tests/lib/need.sh arm
 	@FORKLAB_BUILD=$(BUILD) tests/aarch64/emulate.sh $(FILES)
 
 $(numbers:%=run-%): run-%: ## run-03: start stage 03 on PORT (9000); Ctrl-C ends it
@@ -168,7 +168,7 @@ traced: $(traced)
 
 programs: $(programs) $(traced) $(forkscope) $(test_programs) # what the tests use
 
-.PHONY: all tour test aarch64 client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
+.PHONY: all tour test arm client progress grade gradescope exercises diagrams bench soak help clean grader programs traced
 .PHONY: run watch diff trace check predict hint reset
 .PHONY: $(foreach word,run test watch diff trace check predict hint reset,$(numbers:%=$(word)-%))
 .DEFAULT_GOAL := all

@@ -68,7 +68,7 @@ ALL_OF_TOUR='build-essential libmnl-dev libjansson-dev libdw-dev'
     run --separate-stderr bash "$NEED" $words
     [[ $words == tour* ]] && continue
     assert_is "exit status for '$words'" 2 "$status"
-    assert_is "stderr for '$words'" 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams|aarch64' "$stderr"
+    assert_is "stderr for '$words'" 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams|arm' "$stderr"
   done
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|class|test|diagrams|aarch64
+# Install what a command of this lab lacks: tests/lib/need.sh tour|predict|grade|class|test|diagrams|arm
 #
 # Looks for each tool first. What is missing is named, then installed with apt-get,
 # as root or through sudo; where that cannot be done the exact command is printed
@@ -57,7 +57,7 @@ test=(
   'command aarch64-linux-gnu-gcc' gcc-aarch64-linux-gnu
   'file /usr/aarch64-linux-gnu/include/stdio.h' libc6-dev-arm64-cross
 )
-aarch64=(
+arm=(
   'command aarch64-linux-gnu-gcc' gcc-aarch64-linux-gnu
   'command qemu-system-aarch64' qemu-system-arm
   'command cpio' cpio
@@ -84,9 +84,9 @@ case ${1:-} in
   diagrams) list=("${diagrams[@]}") ;;
   predict) list=("${predict[@]}") ;;
   test) list=("${test[@]}") ;;
-  aarch64) list=("${aarch64[@]}") ;;
+  arm) list=("${arm[@]}") ;;
   *)
-    printf 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams|aarch64\n' >&2
+    printf 'usage: tests/lib/need.sh tour|predict|grade|class|test|diagrams|arm\n' >&2
     exit 2
     ;;
 esac
