@@ -42,7 +42,7 @@ $(numbers:%=test-%): test-%: ## test-03: what chapter 03 promises, tested; about
 	@tests/lib/need.sh test
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh tests/chapters/$(call chapter,$*).bats
 
-arm: ## the pictures measured on an emulated aarch64 machine, and compared (installs qemu)
+arm: ## the pictures measured on aarch64, emulated, and compared (installs qemu)
 	@tests/lib/need.sh arm
 	@FORKLAB_BUILD=$(BUILD) tests/aarch64/emulate.sh $(FILES)
 
