@@ -157,8 +157,8 @@ int main(void)
 END
   enter computes
   local condition
-  # Each takes two seconds of the processor, and it may have ten.
-  for condition in 'alive<=0' settled in-vain; do
+  # Each takes two seconds of the processor, the last one up to the eighth, and it may have ten.
+  for condition in 'alive<=0' settled in-vain listening; do
     run "$SANDBOX" wait report 1 60 "$condition"
     assert_is "status of $condition" 1 "$status"
     assert_is "why not $condition" 'late it does not come to rest' "${lines[0]}"
