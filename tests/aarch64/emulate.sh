@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-place=$PWD/${FORKLAB_BUILD:-build}/aarch64
+place=$(realpath -m "${FORKLAB_BUILD:-build}")/aarch64
 root=$place/root
 minutes=${MINUTES:-60}
 (($# > 0)) || set -- tests/forkscope/diagrams.bats tests/forkscope/findings.bats tests/chapters/03-naive-fork.bats
@@ -79,11 +79,11 @@ fi
 printf 'aarch64: compiling\n' >&2
 make --silent BUILD="$place/build" CC="aarch64-linux-gnu-gcc --sysroot=$root" WARNINGS=-Werror programs
 
-# The lab lies there where it lies here, since the programs know where their source was.
-rm -rf "${root:?}/lab" "$root$PWD"
+# All lies there where it lies here, since the programs know where their source was.
+rm -rf "$root$PWD"
 mkdir -p "$root$PWD"
-{ git ls-files -z --cached --others --exclude-standard && find "$place/build" -type f -print0 | sed -z "s|^$PWD/||"; } |
-  tar -c --null --files-from=- | tar -x -C "$root$PWD"
+git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from=- | tar -x -C "$root$PWD"
+tar -c -C / "${place#/}/build" | tar -x -C "$root"
 install -m 755 tests/aarch64/init "$root/init"
 {
   printf 'cd %q && export FORKLAB_BUILD=%q FORKLAB_DEADLINE=60\n' "$PWD" "$place/build"
@@ -93,7 +93,7 @@ install -m 755 tests/aarch64/init "$root/init"
 (cd "$root" && find . -print0 | cpio --null --create --format=newc --quiet) >"$place/root.cpio"
 
 printf 'aarch64: starting the machine; a test takes about twenty times as long there\n' >&2
-timeout "$((minutes * 60))" qemu-system-aarch64 -M virt -cpu cortex-a72 -smp 2 -m 4096 -nographic -no-reboot -net none \
+timeout --foreground "$((minutes * 60))" qemu-system-aarch64 -M virt -cpu cortex-a72 -smp 2 -m 4096 -nographic -no-reboot -net none \
   -kernel "$place/kernel" -initrd "$place/root.cpio" \
   -append 'console=ttyAMA0 quiet panic=-1 rdinit=/init' </dev/null | tr -d '\r' | tee "$place/output"
 grep -qx 'the job has ended with status 0' "$place/output" || {
