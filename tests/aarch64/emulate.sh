@@ -93,8 +93,8 @@ install -m 755 tests/aarch64/init "$root/init"
 (cd "$root" && find . -print0 | cpio --null --create --format=newc --quiet) >"$place/root.cpio"
 
 printf 'aarch64: starting the machine; a test takes about twenty times as long there\n' >&2
-timeout --foreground "$((minutes * 60))" qemu-system-aarch64 -M virt -cpu cortex-a72 -smp 2 -m 4096 -nographic -no-reboot -net none \
-  -kernel "$place/kernel" -initrd "$place/root.cpio" \
+timeout --foreground "$((minutes * 60))" qemu-system-aarch64 -M virt -cpu cortex-a72 -smp 2 -m 4096 \
+  -nographic -no-reboot -net none -kernel "$place/kernel" -initrd "$place/root.cpio" \
   -append 'console=ttyAMA0 quiet panic=-1 rdinit=/init' </dev/null | tr -d '\r' | tee "$place/output"
 grep -qx 'the job has ended with status 0' "$place/output" || {
   printf 'aarch64: tests have failed, or it took more than %d minutes\n' "$minutes" >&2

@@ -25,11 +25,11 @@ enum { ROUNDS = 3, WINDOW_MS = 2500 };
 
 enum { BY_SOCKET = -2, NEVER = -1, NULL_MEANS_EVER = 0, MINUS_ONE_MEANS_EVER = 1 };
 
-/* Calls that sleep: which argument limits the time, and what stands there when nothing does. */
+/* Calls that sleep, and what limits the time. */
 static const struct {
     long call;
-    int argument; /* NEVER: none does; BY_SOCKET: this option of argument 0 may, if it is a socket */
-    int ever;
+    int argument; /* which one does; NEVER: none; BY_SOCKET: an option of the socket that is argument 0 */
+    int detail; /* what stands there when nothing does; BY_SOCKET: the option */
 } calls[] = {
     {SYS_wait4, NEVER, 0},
     {SYS_waitid, NEVER, 0},
@@ -119,9 +119,9 @@ static int without_clock(pid_t pid, const char *line)
         if (calls[i].argument == NEVER)
             return 1;
         if (calls[i].argument == BY_SOCKET)
-            return !has_time_limit(pid, (int)argument[0], calls[i].ever);
+            return !has_time_limit(pid, (int)argument[0], calls[i].detail);
         unsigned long value = argument[calls[i].argument];
-        return calls[i].ever == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
+        return calls[i].detail == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
     }
     return 0;
 }
