@@ -155,15 +155,15 @@ int main(void)
         ;
 }
 END
-  enter computes
+  # A machine that stands still for seconds adds them to the processor time of whoever runs: the limit is far away
+  # here. That the sandbox's own is larger than each of these waits is asserted where they are defined, in wait.c.
+  enter computes -c 60
   local condition
-  # Each takes two seconds of the processor, the last one up to the eighth, and it may have ten.
   for condition in 'alive<=0' settled in-vain listening; do
     run "$SANDBOX" wait report 1 60 "$condition"
     assert_is "status of $condition" 1 "$status"
     assert_is "why not $condition" 'late it does not come to rest' "${lines[0]}"
   done
-  assert_is 'the limit that it has reached' '' "$(grep '^limit' report || true)"
 }
 
 # wakes_itself NAME TEXT: a C program in which sleep_for_a_second, see TEXT, is ended by a clock of its own. Then it

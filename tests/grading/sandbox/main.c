@@ -66,7 +66,7 @@ static int run_command(int argc, char **argv)
         .limits = {.processes = 64,
                    .memory_mib = 1024,
                    .total_mib = 512,
-                   .cpu_seconds = 10,
+                   .cpu_seconds = CPU_SECONDS,
                    .file_kib = 1024,
                    .descriptors = 1024, /* as usual: poll(2) takes no larger table */
                    .wall_seconds = 60,

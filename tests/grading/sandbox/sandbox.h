@@ -20,6 +20,7 @@
 
 enum {
     MAX_FILES = 8,           /* files that are copied in */
+    CPU_SECONDS = 10,        /* cpu_seconds, unless told otherwise: more than any wait lasts */
     INSIDE_REPORT = 3,       /* init's descriptor to the supervisor */
     UNPRIVILEGED_ID = 65534, /* nobody: what root becomes */
     LOST = 3                 /* exit status: what was to be written could not be */

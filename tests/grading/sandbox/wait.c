@@ -31,7 +31,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, REST_MS = 200, LISTEN_SECONDS = 8 };
+enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, REST_MS = 200 };
+
+/*
+ * Seconds of the processor, after which a wait is given up. Not of the clock: on a busy machine
+ * all takes longer. And less than the limit that ends a process, since nobody shall get what he
+ * waits for by that. Two waits for rest and one for a condition may follow each other.
+ */
+enum { REST_SECONDS = 1, CONDITION_SECONDS = 2, LISTEN_SECONDS = 6 };
+_Static_assert(2 * REST_SECONDS + CONDITION_SECONDS < CPU_SECONDS / 2, "a limit would end a wait");
+_Static_assert(LISTEN_SECONDS < (int)CPU_SECONDS, "a limit would end a wait for a listener");
 
 /* One look: the processes and the listeners. */
 struct look {
@@ -260,24 +269,20 @@ static void pause_for(long waited_ms)
     nanosleep(&t, NULL);
 }
 
-/*
- * Seconds of the processor, after which a wait is given up; 0: never. Not of the clock: on a busy
- * machine all takes longer. And less than the limit that ends a process, since nobody shall get
- * what he waits for by that.
- */
+/* How many of these seconds all together may use while one waits for it; 0: any number. */
 static unsigned long limit_of(enum what what)
 {
     switch (what) {
     case REST:
     case SETTLED:
-        return 1;
+        return REST_SECONDS;
     case ALIVE:
     case ZOMBIES:
     case STOPPED:
     case GONE:
     case CLOSED:
     case IN_VAIN:
-        return 2;
+        return CONDITION_SECONDS;
     case LISTENING: /* see hardest_worker */
     case OVER:
     case IDLE: /* idle.c finds it by itself */
@@ -327,7 +332,7 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
             if (!seen || ticks < first)
                 first = ticks;
             seen |= l.census.count > 0;
-            int done = holds(c, &l, now - moved);
+            int done = seen && holds(c, &l, now - moved);
             if (c->what == IDLE)
                 done = idle_look(&idle, &l.census, now - start, now - moved);
             if (c->what == IN_VAIN)
