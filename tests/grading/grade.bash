@@ -333,7 +333,7 @@ found_instead() {
     alive*) printf 'processes that live: %s (%s without a client)' "$ALIVE" "$RESTING" ;;
     over) printf 'the program still runs' ;;
     gone*) printf 'process %s still runs' "${1##*=}" ;;
-    idle) printf 'it uses the processor: %s' "$LATE" ;;
+    idle*) printf 'it uses the processor: %s' "$LATE" ;;
     stopped*) printf 'process %s is not stopped' "${1##*=}" ;;
     *) printf '%s' "$LATE" ;;
   esac

@@ -37,9 +37,9 @@ static const char usage_text[] =
     "        -u             limits only, no sandbox\n"
     "look  what processes are inside; INIT is the pid of the report\n"
     "wait  until a condition holds: listening, closed, over, alive<=N, alive==N, zombies==N,\n"
-    "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, rest, idle, in-vain\n"
-    "      all but listening, over and idle are given up when what is inside has used a\n"
-    "      second or two of the processor meanwhile\n"
+    "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, rest, idle, in-vain,\n"
+    "      idle-in-vain; all but over and the idle ones are given up when what is inside has\n"
+    "      used a second or two of the processor meanwhile, or for listening six\n"
     "limit the soft limit of a process inside, from now on\n"
     "\n"
     "Exit status: 0 done, 1 it could not be done, 2 usage, 3 what it had to write was lost.\n";

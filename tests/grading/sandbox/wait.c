@@ -152,7 +152,20 @@ int look_command(int argc, char **argv)
 
 /* ---- waiting ---- */
 
-enum what { LISTENING, CLOSED, OVER, ALIVE, ZOMBIES, STOPPED, GONE, SETTLED, REST, IDLE, IN_VAIN };
+enum what {
+    LISTENING,
+    CLOSED,
+    OVER,
+    ALIVE,
+    ZOMBIES,
+    STOPPED,
+    GONE,
+    SETTLED,
+    REST,
+    IDLE,
+    IN_VAIN,
+    IDLE_IN_VAIN
+};
 
 struct condition {
     enum what what;
@@ -162,16 +175,16 @@ struct condition {
 
 static int parse_condition(const char *text, struct condition *c)
 {
-    static const char *const names[] = {"listening", "closed",  "over",   "alive",
-                                        "zombies",   "stopped", "gone",   "settled",
-                                        "rest",      "idle",    "in-vain"};
+    static const char *const names[] = {"listening", "closed",  "over",    "alive",
+                                        "zombies",   "stopped", "gone",    "settled",
+                                        "rest",      "idle",    "in-vain", "idle-in-vain"};
     size_t size = strcspn(text, "<>=");
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) != size || strncmp(names[i], text, size) != 0)
             continue;
         int bare = i == LISTENING || i == CLOSED || i == OVER || i == SETTLED || i == REST ||
-                   i == IDLE || i == IN_VAIN;
+                   i == IDLE || i == IN_VAIN || i == IDLE_IN_VAIN;
         *c = (struct condition){.what = (enum what)i, .relation = text[size]};
         if (bare)
             return text[size] == '\0' ? 0 : -1;
@@ -217,6 +230,7 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
         return c->what == GONE;
     case IDLE:    /* idle.c */
     case IN_VAIN: /* clock.c */
+    case IDLE_IN_VAIN:
     case OVER:
         break;
     }
@@ -286,6 +300,7 @@ static unsigned long limit_of(enum what what)
     case LISTENING: /* see hardest_worker */
     case OVER:
     case IDLE: /* idle.c finds it by itself */
+    case IDLE_IN_VAIN:
         break;
     }
     return 0;
@@ -303,6 +318,25 @@ static unsigned long hardest_worker(const struct census *census)
         if (census->member[i].ticks > most)
             most = census->member[i].ticks;
     return most;
+}
+
+/* What is asked is also, or only, whether all inside wait properly: idle.c. */
+static int asks_idle(const struct condition *c)
+{
+    return c->what == IDLE || c->what == IDLE_IN_VAIN;
+}
+
+/* What is asked is also, or only, whether whoever waits for something from inside waits in vain: clock.c. */
+static int asks_in_vain(const struct condition *c)
+{
+    return c->what == IN_VAIN || c->what == IDLE_IN_VAIN;
+}
+
+/* Nothing has moved, and no clock will change that; or each has slept for a while and gone on as before. */
+static int in_vain(struct idle *rounds, const struct census *census, long ms, long still_ms)
+{
+    return (still_ms >= SETTLED_MS && clock_none(census)) ||
+           (clock_look(rounds, census, ms) && ms >= REST_MS);
 }
 
 static int wait_for(const char *path, int port, long limit_ms, const struct condition *c)
@@ -332,12 +366,14 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
             if (!seen || ticks < first)
                 first = ticks;
             seen |= l.census.count > 0;
-            int done = seen && holds(c, &l, now - moved);
-            if (c->what == IDLE)
+            int done = 1;
+            if (!asks_idle(c) && !asks_in_vain(c))
+                done = seen && holds(c, &l, now - moved);
+            if (asks_idle(c))
                 done = idle_look(&idle, &l.census, now - start, now - moved);
-            if (c->what == IN_VAIN)
-                done = (now - moved >= SETTLED_MS && clock_none(&l.census)) ||
-                       (clock_look(&rounds, &l.census, now - start) && now - start >= REST_MS);
+            /* It is called at every look, since it counts. */
+            if (asks_in_vain(c) && !in_vain(&rounds, &l.census, now - start, now - moved))
+                done = done == -1 ? -1 : 0;
             unsigned long most = c->what == LISTENING ? hardest_worker(&l.census) : 0;
             census_free(&l.census);
             if (done == -1)
@@ -347,7 +383,7 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
             if ((limit_of(c->what) != 0 && ticks >= first + limit_of(c->what) * second) ||
                 most >= LISTEN_SECONDS * second)
                 return end_wait(&r, port, "it does not come to rest");
-            if (c->what != IN_VAIN && now - moved >= QUIET_MS)
+            if (!asks_in_vain(c) && now - moved >= QUIET_MS)
                 return end_wait(&r, port, "nothing moves any more");
         }
         if (now - start >= limit_ms)
