@@ -248,6 +248,141 @@ static void sleep_for_a_second(void)
 }'
 }
 
+@test "an alarm that sigwait takes is a clock that ends a sleep" {
+  wakes_itself alarmed '
+#include <signal.h>
+#include <unistd.h>
+
+static void sleep_for_a_second(void)
+{
+    sigset_t only;
+    int sig;
+
+    sigemptyset(&only);
+    sigaddset(&only, SIGALRM);
+    if (sigprocmask(SIG_BLOCK, &only, NULL) == -1)
+        _exit(1);
+    alarm(1);
+    if (sigwait(&only, &sig) != 0)
+        _exit(1);
+}'
+}
+
+@test "an alarm that a signalfd takes is a clock that ends a sleep" {
+  wakes_itself awaited '
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static void sleep_for_a_second(void)
+{
+    sigset_t only;
+    struct signalfd_siginfo info;
+
+    sigemptyset(&only);
+    sigaddset(&only, SIGALRM);
+    if (sigprocmask(SIG_BLOCK, &only, NULL) == -1)
+        _exit(1);
+    int fd = signalfd(-1, &only, 0);
+    alarm(1);
+    if (read(fd, &info, sizeof info) == -1)
+        _exit(1);
+}'
+}
+
+# silent_server FIRST THEN: start a server on PORT, in a sandbox, that does FIRST, accepts one client and does THEN.
+# Client a is connected to it.
+silent_server() {
+  compile silent <<END
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int main(int argc, char *argv[])
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    addr.sin_port = htons((in_port_t)(argc > 1 ? atoi(argv[1]) : 0));
+    if (bind(fd, (struct sockaddr *)&addr, sizeof addr) == -1 || listen(fd, 1) == -1)
+        return 1;
+    $1
+    int conn_fd = accept(fd, NULL, NULL);
+    $2
+    return conn_fd == -1;
+}
+END
+  # What a client waits for is not its deadline.
+  DEADLINE=100
+  PORT=$((20000 + BATS_SUITE_TEST_NUMBER))
+  start silent "$SANDBOX" run -r report -o out -e err -t 300 -b "$PWD/silent:/program" -- /program "$PORT"
+  "$SANDBOX" wait report "$PORT" 60 listening >seen
+  client connect a "$PORT"
+}
+
+@test "a client of a program that sleeps, and that no clock wakes, is told that it waits in vain" {
+  silent_server '' 'pause();'
+  local NOW begun
+  now_ms
+  begun=$NOW
+  start hurry "$SANDBOX" hurry report "$CLIENTS_PID"
+  client_refuses echo a 'hello\n'
+  assert_is 'answer' 'error echo a: timed out: 0 of 6 bytes received: ""' "$ANSWER"
+  # So it is with each command that waits.
+  client_refuses exchange a 100 1
+  assert_is 'answer' 'error exchange a: timed out: 100 of 100 bytes sent, 0 came back' "$ANSWER"
+  client_refuses expect-eof a
+  assert_is 'answer' 'error expect-eof a: expected end of file, found the connection open' "$ANSWER"
+  client_refuses end a
+  assert_is 'answer' 'error end a: the connection is open, 0 bytes came' "$ANSWER"
+  now_ms
+  assert_holds test $((NOW - begun)) -lt $((DEADLINE * 1000))
+}
+
+@test "a client of a program that a clock wakes waits, however often all sleep" {
+  # Longer than all that is waited for before somebody says so twice.
+  silent_server '' 'sleep(3); if (write(conn_fd, "late", 4) != 4) return 1;'
+  start hurry "$SANDBOX" hurry report "$CLIENTS_PID"
+  client expect a late
+}
+
+# told_once: the clients have taken a signal SIGUSR1 that nobody else sends.
+told_once() {
+  kill -USR1 "$CLIENTS_PID"
+  wait_until 'the signal has come' grep -q '^ShdPnd:[[:blank:]]*0*$' "/proc/$CLIENTS_PID/status"
+}
+
+@test "a client gives up when it is told twice that it waits in vain, and nothing came meanwhile" {
+  # It sends a letter for each SIGUSR2.
+  silent_server '
+    sigset_t only;
+    int sig;
+    sigemptyset(&only);
+    sigaddset(&only, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &only, NULL);' '
+    for (const char *letter = "xyz"; ; letter++)
+      if (sigwait(&only, &sig) != 0 || write(conn_fd, letter, 1) != 1)
+        return 1;'
+  local letter server
+  server=$(sed -n 's/^server //p' seen)
+  printf 'expect a xyz\n' >&"$CLIENTS_IN"
+  for letter in x y z; do
+    told_once
+    kill -USR2 "$server"
+  done
+  take_answer
+  assert_is 'answer when letters came between' 'ok 3' "$ANSWER"
+  printf 'expect a w\n' >&"$CLIENTS_IN"
+  told_once
+  told_once
+  take_answer
+  assert_is 'answer when none came' 'error expect a: timed out: 0 of 1 bytes received: ""' "$ANSWER"
+}
+
 @test "a program of which one thread works is not taken for one that sleeps" {
   compile works <<'END'
 #include <pthread.h>

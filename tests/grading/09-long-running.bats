@@ -156,8 +156,8 @@ refuses() {
   local NOW end
   now_ms
   end=$((NOW + DEADLINE * 1000))
-  # It may look at its signals now and then only: that nothing moves is no reason to give up.
-  until inside closed "$DEADLINE" || [[ $LATE == 'everything has ended' || $LATE == 'it does not come to rest' ]]; do
+  # It may look at its signals now and then only: that nothing moves is no reason to give up, if a clock wakes it.
+  until inside closed "$DEADLINE" || [[ $LATE =~ ^(everything has ended|it does not come to rest|nothing can move any more)$ ]]; do
     now_ms
     ((NOW < end)) || break
   done

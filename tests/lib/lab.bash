@@ -301,12 +301,17 @@ ask() {
     return 1
   fi
   printf '%s\n' "$*" >&"$CLIENTS_IN"
-  # Whatever the command's own deadlines add up to, the answer comes before this.
-  if ! read -r -t "$((DEADLINE * 12))" -u "$CLIENTS_OUT" ANSWER; then
+  if ! take_answer; then
     printf 'client %s\nfound:    no answer\n' "$*"
     context
     return 1
   fi
+}
+
+# take_answer: sets ANSWER to the line that comes back, unless none does.
+take_answer() {
+  # Whatever the command's own deadlines add up to, the answer comes before this.
+  read -r -t "$((DEADLINE * 12))" -u "$CLIENTS_OUT" ANSWER
 }
 
 # start_clients: done by the first client command.

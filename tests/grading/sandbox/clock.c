@@ -14,10 +14,12 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* A sleep that a clock ends is watched for so many rounds, or for so long. */
@@ -104,6 +106,20 @@ static int has_time_limit(pid_t pid, int fd, int option)
     return known && (limit.tv_sec != 0 || limit.tv_usec != 0);
 }
 
+/*
+ * Does sigtimedwait(2) wait for SIGALRM, too? Meanwhile the kernel shows it as neither caught nor blocked. Yes
+ * also when the set cannot be read, process_vm_readv(2).
+ */
+static int takes_alarm(pid_t pid, unsigned long set)
+{
+    unsigned long long mask = 0; /* of the kernel, for 64 signals */
+    const struct iovec ours = {.iov_base = &mask, .iov_len = sizeof mask};
+    const struct iovec theirs = {.iov_base = (void *)set, .iov_len = sizeof mask};
+
+    return process_vm_readv(pid, &ours, 1, &theirs, 1, 0) != (ssize_t)sizeof mask ||
+           (mask >> (SIGALRM - 1) & 1) != 0;
+}
+
 /* One line of proc(5). What is not in the list, such as nanosleep, or cannot be read is no. */
 static int without_clock(pid_t pid, const char *line)
 {
@@ -120,6 +136,8 @@ static int without_clock(pid_t pid, const char *line)
             return 1;
         if (calls[i].argument == BY_SOCKET)
             return !has_time_limit(pid, (int)argument[0], calls[i].detail);
+        if (call == SYS_rt_sigtimedwait && takes_alarm(pid, argument[0]))
+            return 0;
         unsigned long value = argument[calls[i].argument];
         return calls[i].detail == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
     }
@@ -136,8 +154,8 @@ static int read_line(const char *path, char *line, size_t size)
     return got;
 }
 
-/* An alarm may end any call, if it is waited for. */
-static int has_alarm(pid_t pid)
+/* One of the masks of signals of a process, such as "SigCgt:"; 0: none, or it cannot be read. */
+static unsigned long long signals_of(pid_t pid, const char *field)
 {
     char path[64], line[256];
     unsigned long long mask = 0;
@@ -145,11 +163,22 @@ static int has_alarm(pid_t pid)
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "SigCgt: %llx", &mask) == 1)
-            break;
+        if (strncmp(line, field, strlen(field)) == 0)
+            mask = strtoull(line + strlen(field), NULL, 16);
     if (file != NULL)
         fclose(file);
-    return (int)(mask >> (SIGALRM - 1) & 1);
+    return mask;
+}
+
+int catches(pid_t pid, int sig)
+{
+    return (int)(signals_of(pid, "SigCgt:") >> (sig - 1) & 1);
+}
+
+/* An alarm may end any call, if it is waited for: by a handler or, blocked, by a signalfd. For sigwait see takes_alarm. */
+static int has_alarm(pid_t pid)
+{
+    return (int)((signals_of(pid, "SigCgt:") | signals_of(pid, "SigBlk:")) >> (SIGALRM - 1) & 1);
 }
 
 /* Is this descriptor a timer that is set? Rests on proc(5), /proc/PID/fdinfo: ticks, it_value. */

@@ -24,6 +24,7 @@ static const char usage_text[] =
     "usage: sandbox run [OPTION]... -- PROGRAM [WORD]...\n"
     "       sandbox look INIT [PORT]\n"
     "       sandbox wait REPORT PORT SECONDS CONDITION\n"
+    "       sandbox hurry REPORT PID\n"
     "       sandbox limit PID descriptors|processes N\n"
     "\n"
     "run   a program in a sandbox (bubblewrap), until every process of it has ended\n"
@@ -40,6 +41,7 @@ static const char usage_text[] =
     "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, rest, idle, in-vain,\n"
     "      idle-in-vain; all but over and the idle ones are given up when what is inside has\n"
     "      used a second or two of the processor meanwhile, or for listening six\n"
+    "hurry SIGUSR1 for PID, a client outside, each time when nothing inside can move any more\n"
     "limit the soft limit of a process inside, from now on\n"
     "\n"
     "Exit status: 0 done, 1 it could not be done, 2 usage, 3 what it had to write was lost.\n";
@@ -148,6 +150,8 @@ int main(int argc, char **argv)
         return flushed(look_command(argc - 1, argv + 1));
     if (strcmp(argv[1], "wait") == 0)
         return flushed(wait_command(argc - 1, argv + 1));
+    if (strcmp(argv[1], "hurry") == 0)
+        return hurry_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "limit") == 0)
         return limit_command(argc - 1, argv + 1);
     /* Only box.c says this: we are process 1 of the sandbox. */

@@ -147,6 +147,9 @@ unsigned long sleeps_of(pid_t pid);
  */
 int clock_none(const struct census *census);
 
+/* Has the process a handler for the signal? Rests on proc(5), SigCgt of /proc/PID/status. */
+int catches(pid_t pid, int sig);
+
 /*
  * For a test that nothing happens: do all sleep, and has each that a clock wakes gone round a few
  * times, or slept for longer than anybody would? `rounds`: count 0 at first. `ms`: since the
@@ -157,6 +160,7 @@ int clock_look(struct idle *rounds, const struct census *census, long ms);
 /* The verbs, with the words behind them. Each returns the exit status. */
 int look_command(int argc, char **argv);
 int wait_command(int argc, char **argv);
+int hurry_command(int argc, char **argv);
 int limit_command(int argc, char **argv);
 
 /*

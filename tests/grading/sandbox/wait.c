@@ -3,6 +3,7 @@
  *
  *   sandbox look INIT [PORT]
  *   sandbox wait REPORT PORT SECONDS CONDITION
+ *   sandbox hurry REPORT PID
  *
  * look prints, and wait prints when it ends, whichever way:
  *
@@ -14,10 +15,15 @@
  *
  * A wait ends when the condition holds (status 0); when it cannot hold any more, since
  * everything is over; when SECONDS have passed; when nothing inside has moved for
- * QUIET_MS; or when too much processor time has been used, see limit_of (status 1,
- * first line: `late WHY`). Nothing inside has moved: all asleep, and no
- * processor time used. On a busy machine a process that has work is ready, not
- * asleep, so that being slow is never taken for being done.
+ * QUIET_MS, or only for STUCK_MS and all sleep in calls that no clock ends; or when too
+ * much processor time has been used, see limit_of (status 1, first line: `late WHY`).
+ * Nothing inside has moved: all asleep, and no processor time used. On a busy machine a
+ * process that has work is ready, not asleep, so that being slow is never taken for being
+ * done.
+ *
+ * hurry is for whoever waits outside for something from inside, such as tests/lib/clients.c:
+ * it sends SIGUSR1 to PID each time when nothing inside can move any more, as long as PID
+ * catches that. It ends when everything is over.
  */
 #define _GNU_SOURCE
 
@@ -25,13 +31,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, REST_MS = 200 };
+enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, REST_MS = 200, STUCK_MS = 500 };
 
 /*
  * Seconds of the processor, after which a wait is given up. Not of the clock: on a busy machine
@@ -164,7 +172,8 @@ enum what {
     REST,
     IDLE,
     IN_VAIN,
-    IDLE_IN_VAIN
+    IDLE_IN_VAIN,
+    STUCK /* of hurry only: nobody names it */
 };
 
 struct condition {
@@ -231,6 +240,7 @@ static int holds(const struct condition *c, const struct look *l, long still_ms)
     case IDLE:    /* idle.c */
     case IN_VAIN: /* clock.c */
     case IDLE_IN_VAIN:
+    case STUCK:
     case OVER:
         break;
     }
@@ -301,6 +311,7 @@ static unsigned long limit_of(enum what what)
     case OVER:
     case IDLE: /* idle.c finds it by itself */
     case IDLE_IN_VAIN:
+    case STUCK:
         break;
     }
     return 0;
@@ -339,25 +350,29 @@ static int in_vain(struct idle *rounds, const struct census *census, long ms, lo
            (clock_look(rounds, census, ms) && ms >= REST_MS);
 }
 
-static int wait_for(const char *path, int port, long limit_ms, const struct condition *c)
+/*
+ * Wait until the condition holds, or for `limit_ms`; -1: for ever. `r`: what the report says by then. Returns
+ * NULL, or why it does not hold.
+ */
+static const char *wait_for(const char *path, int port, long limit_ms, const struct condition *c,
+                            struct report *r)
 {
     long start = now_ms(), moved = start;
     unsigned long ticks = 0, first = 0, second = (unsigned long)sysconf(_SC_CLK_TCK);
     int seen = 0;
     struct idle idle = {.count = 0}, rounds = {.count = 0};
-    struct report r;
 
     for (;;) {
         struct look l;
         long now = now_ms();
-        read_report(path, &r);
-        if (r.over && (c->what == OVER || c->what == GONE))
-            return 0;
-        if (r.over)
-            return end_wait(&r, port, "everything has ended");
-        if (r.init > 0) {
-            if (take_look(&l, r.init, port, c->what == LISTENING || c->what == CLOSED) == -1)
-                return end_wait(&r, port, "/proc cannot be read");
+        read_report(path, r);
+        if (r->over && (c->what == OVER || c->what == GONE))
+            return NULL;
+        if (r->over)
+            return "everything has ended";
+        if (r->init > 0) {
+            if (take_look(&l, r->init, port, c->what == LISTENING || c->what == CLOSED) == -1)
+                return "/proc cannot be read";
             /* While the sandbox is being made nobody is there who could move. */
             if (l.ticks != ticks || l.asleep != l.alive || !seen)
                 moved = now;
@@ -367,7 +382,10 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
                 first = ticks;
             seen |= l.census.count > 0;
             int done = 1;
-            if (!asks_idle(c) && !asks_in_vain(c))
+            int stuck = l.alive > 0 && now - moved >= STUCK_MS && clock_none(&l.census);
+            if (c->what == STUCK)
+                done = stuck;
+            else if (!asks_idle(c) && !asks_in_vain(c))
                 done = seen && holds(c, &l, now - moved);
             if (asks_idle(c))
                 done = idle_look(&idle, &l.census, now - start, now - moved);
@@ -377,17 +395,19 @@ static int wait_for(const char *path, int port, long limit_ms, const struct cond
             unsigned long most = c->what == LISTENING ? hardest_worker(&l.census) : 0;
             census_free(&l.census);
             if (done == -1)
-                return end_wait(&r, port, "a process never sleeps");
+                return "a process never sleeps";
             if (done)
-                return end_wait(&r, port, NULL);
+                return NULL;
             if ((limit_of(c->what) != 0 && ticks >= first + limit_of(c->what) * second) ||
                 most >= LISTEN_SECONDS * second)
-                return end_wait(&r, port, "it does not come to rest");
-            if (!asks_in_vain(c) && now - moved >= QUIET_MS)
-                return end_wait(&r, port, "nothing moves any more");
+                return "it does not come to rest";
+            if (stuck)
+                return "nothing can move any more";
+            if (!asks_in_vain(c) && c->what != STUCK && now - moved >= QUIET_MS)
+                return "nothing moves any more";
         }
-        if (now - start >= limit_ms)
-            return end_wait(&r, port, "the time is over");
+        if (limit_ms >= 0 && now - start >= limit_ms)
+            return "the time is over";
         pause_for(now - start);
     }
 }
@@ -396,10 +416,30 @@ int wait_command(int argc, char **argv)
 {
     struct condition c;
     long port = argc == 5 ? number(argv[2]) : -1, seconds = argc == 5 ? number(argv[3]) : -1;
+    struct report r;
 
     if (port < 0 || seconds < 0 || parse_condition(argv[4], &c) == -1) {
         fputs("sandbox: wait REPORT PORT SECONDS CONDITION; sandbox --help tells more\n", stderr);
         return 2;
     }
-    return wait_for(argv[1], (int)port, seconds * 1000, &c);
+    return end_wait(&r, (int)port, wait_for(argv[1], (int)port, seconds * 1000, &c, &r));
+}
+
+int hurry_command(int argc, char **argv)
+{
+    const struct condition stuck = {.what = STUCK};
+    long pid = argc == 3 ? number(argv[2]) : -1;
+    struct report r;
+
+    if (pid <= 0) {
+        fputs("sandbox: hurry REPORT PID; sandbox --help tells more\n", stderr);
+        return 2;
+    }
+    /* Whoever started us waits for PID; who has ended waits no more. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* Another process may get the number when this one has ended, but hardly one that catches SIGUSR1. */
+    while (wait_for(argv[1], 0, -1, &stuck, &r) == NULL)
+        if (catches((pid_t)pid, SIGUSR1))
+            kill((pid_t)pid, SIGUSR1);
+    return 0;
 }
