@@ -350,10 +350,15 @@ END
   client expect a late
 }
 
-# told_once: the clients have taken a signal SIGUSR1 that nobody else sends.
-told_once() {
-  kill -USR1 "$CLIENTS_PID"
-  wait_until 'the signal has come' grep -q '^ShdPnd:[[:blank:]]*0*$' "/proc/$CLIENTS_PID/status"
+# has_taken PID: it has taken every signal, done what it does then, and sleeps again.
+has_taken() {
+  grep -q '^ShdPnd:[[:blank:]]*0*$' "/proc/$1/status" && is_in_state "$1" S
+}
+
+# signals NAME PID: send it the signal, and wait until it has taken it.
+signals() {
+  kill "-$1" "$2"
+  wait_until "SIG$1 has come to $2" has_taken "$2"
 }
 
 @test "a client gives up when it is told twice that it waits in vain, and nothing came meanwhile" {
@@ -371,14 +376,14 @@ told_once() {
   server=$(sed -n 's/^server //p' seen)
   printf 'expect a xyz\n' >&"$CLIENTS_IN"
   for letter in x y z; do
-    told_once
-    kill -USR2 "$server"
+    signals USR1 "$CLIENTS_PID"
+    signals USR2 "$server"
   done
   take_answer
   assert_is 'answer when letters came between' 'ok 3' "$ANSWER"
   printf 'expect a w\n' >&"$CLIENTS_IN"
-  told_once
-  told_once
+  signals USR1 "$CLIENTS_PID"
+  signals USR1 "$CLIENTS_PID"
   take_answer
   assert_is 'answer when none came' 'error expect a: timed out: 0 of 1 bytes received: ""' "$ANSWER"
 }
