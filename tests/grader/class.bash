@@ -118,20 +118,19 @@ assert_row() {
 
 # assert_valid: every file of RESULTS is what its name says.
 assert_valid() {
-  local file
   assert_holds read_csv "$RESULTS/gradebook.csv"
   assert_holds xmllint --noout "$RESULTS/junit.xml"
   assert_holds well_formed_page "$RESULTS/index.html"
-  while IFS= read -r -d '' file; do
-    assert_holds jq -e '(.points == null or .points <= .max_points) and (.tests | type) == "array"' "$file"
-  done < <(find "$RESULTS/results" -name '*.json' -print0)
-  while IFS= read -r -d '' file; do
-    assert_holds jq -e '(.score | type) == "number"
+  assert_is 'results that are none' '' "$(find "$RESULTS/results" -name '*.json' -exec jq -r '
+    select(((.points == null or .points <= .max_points) and (.tests | type) == "array") | not) | input_filename' {} + 2>&1)"
+  assert_is 'results for Gradescope that are none' '' "$(find "$RESULTS/gradescope" -name results.json -exec jq -r '
+    select(((.score | type) == "number"
       and .score == (.tests | map(.score) | add)
       and (.tests | all((.name | type) == "string" and .score <= .max_score and (.number | type) == "string"
         and (.status | IN("passed", "failed")) and (.output | type) == "string"))
-      and (keys - ["score", "output", "output_format", "visibility", "stdout_visibility", "tests"]) == []' "$file"
-  done < <(find "$RESULTS/gradescope" -name results.json -print0)
+      and (keys - ["score", "output", "output_format", "visibility", "stdout_visibility", "tests"]) == []) | not)
+    | input_filename' {} + 2>&1)"
+  assert_is 'empty results' '' "$(find "$RESULTS/results" "$RESULTS/gradescope" -name '*.json' -empty)"
   assert_is 'unfinished files' '' "$(find "$RESULTS" -name '*.new' -not -path '*/.work/*')"
 }
 
