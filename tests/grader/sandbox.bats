@@ -428,6 +428,58 @@ lab_at() {
   run --separate-stderr clean_shell "${OWN_MOUNTS[@]}" sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$LAB_ROOT" "$@"
 }
 
+@test "a process inside with the number of an older one outside, that has ended, is seen" {
+  compile forks <<'END'
+#include <signal.h>
+#include <unistd.h>
+
+int main(void)
+{
+    sigset_t only;
+    int sig;
+
+    sigemptyset(&only);
+    sigaddset(&only, SIGUSR2);
+    if (sigprocmask(SIG_BLOCK, &only, NULL) == -1 || sigwait(&only, &sig) != 0 || fork() == -1)
+        return 1;
+    for (;;)
+        pause();
+}
+END
+  # In a namespace of its own the number of the next process can be set, and nobody else takes it.
+  cat >renumber <<'END'
+set -e
+sleep 1000 &
+elder=$!
+# Until the clock by which a process is born has gone on.
+read -r born rest </proc/uptime
+until read -r now rest </proc/uptime && [[ $now != "$born" ]]; do :; done
+"$SANDBOX" run -r report -o out -e err -b "$PWD/forks:/program" -- /program &
+until [[ $(<report) =~ started\ ([0-9]+) ]]; do :; done
+init=${BASH_REMATCH[1]}
+until [[ $("$SANDBOX" look "$init") =~ process\ ([0-9]+) ]]; do :; done
+program=${BASH_REMATCH[1]}
+"$SANDBOX" wait report 1 60 'alive>=2' >seen &
+waits=$!
+# When it has slept a few times it has looked.
+until [[ $(</proc/$waits/status) =~ voluntary_ctxt_switches:[[:blank:]]*([0-9]+) ]] && ((BASH_REMATCH[1] > 5)); do :; done
+kill "$elder"
+wait "$elder" || true
+# From here on nothing but the program makes a process.
+printf '%s\n' $((elder - 1)) >/proc/sys/kernel/ns_last_pid
+kill -USR2 "$program"
+wait "$waits"
+printf '%s\n' "$elder" >number
+END
+  : >report
+  local as=()
+  ((EUID == 0)) || as=(--user --map-root-user)
+  SANDBOX=$SANDBOX start renumbered unshare "${as[@]}" --pid --fork --mount-proc --kill-child bash renumber
+  wait_until 'the wait is over' test -s number
+  assert_is 'processes' 'alive 2' "$(grep '^alive' seen)"
+  assert_holds grep "^process $(<number) " seen
+}
+
 @test "a submission cannot include a solution where the lab lies in the system's folders" {
   needs_own_mounts
   local solution=solutions/03-naive-fork/exercise.c

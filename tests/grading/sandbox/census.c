@@ -176,6 +176,40 @@ static int keep_descendants(struct census *census, pid_t init)
     return 0;
 }
 
+/*
+ * Who is older than init is none of its descendants, and never will be: once seen he need not be looked at
+ * again, and on most machines that is nearly everybody. The number of a process may come again, the inode of
+ * its folder in /proc does not: the kernel counts them on, and lets go of the folder with the process.
+ */
+static struct {
+    pid_t init;               /* of whom all this is true */
+    unsigned long long start; /* when init was born */
+    struct {
+        pid_t pid;
+        ino_t inode;
+    } elder[4096]; /* by pid; of two at the same place the last one */
+} known;
+
+enum { ELDERS = sizeof known.elder / sizeof known.elder[0] };
+
+static void know_init(pid_t init)
+{
+    struct member m = {.pid = 0};
+
+    if (known.init == init)
+        return;
+    memset(&known, 0, sizeof known);
+    if (read_process(init, &m) == 0) {
+        known.init = init;
+        known.start = m.start;
+    }
+}
+
+static int is_elder(pid_t pid, ino_t inode)
+{
+    return known.elder[pid % ELDERS].pid == pid && known.elder[pid % ELDERS].inode == inode;
+}
+
 int census_take(struct census *census, pid_t init)
 {
     DIR *dir = opendir("/proc");
@@ -184,13 +218,17 @@ int census_take(struct census *census, pid_t init)
     memset(census, 0, sizeof *census);
     if (dir == NULL)
         return -1;
+    know_init(init);
     while ((entry = readdir(dir)) != NULL) {
         struct member m = {.pid = 0};
         char *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        if (pid <= 0 || *end != '\0' || read_process((pid_t)pid, &m) == -1)
+        pid_t pid = (pid_t)strtol(entry->d_name, &end, 10);
+        if (pid <= 0 || *end != '\0' || is_elder(pid, entry->d_ino) || read_process(pid, &m) == -1)
             continue;
-        if (append(census, &m) == -1) {
+        if (m.start < known.start) {
+            known.elder[pid % ELDERS].pid = pid;
+            known.elder[pid % ELDERS].inode = entry->d_ino;
+        } else if (append(census, &m) == -1) {
             closedir(dir);
             return -1;
         }
