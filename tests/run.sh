@@ -59,9 +59,8 @@ left_over() {
 if (($# > 0)); then
   run_with "$build" WARNINGS= "$@"
 else
-  run_with "$build" WARNINGS=-Werror tests/chapters tests/forkscope tests/lab tests/page
-  # A grading is a run of bats of its own, and these tests run several of them at a time.
-  jobs=${JOBS:-$(nproc)} run_with "$build" WARNINGS=-Werror tests/grader
+  # What takes longest comes first, so that nothing is left to the end that others could be beside.
+  run_with "$build" WARNINGS=-Werror tests/grader tests/page tests/lab tests/forkscope tests/chapters
   [[ $ALL != 1 ]] || run_with "$build/sanitized" \
     'CFLAGS=-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
     tests/chapters tests/forkscope

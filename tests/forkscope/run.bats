@@ -64,6 +64,7 @@ every_run_is_the_same() {
   every_run_is_the_same $((5 * REPEAT))
 }
 
+# bats test_tags=long
 @test "every chapter's records are the same bytes with every processor busy" {
   occupy_processors
   every_run_is_the_same $((3 * REPEAT))
@@ -155,6 +156,7 @@ every_run_is_the_same() {
     run -s play -- "$FORKLAB_BUILD/chapters/02-one-at-a-time/server" no-port
 }
 
+# bats test_tags=long
 @test "what takes longer than the deadline is given up, and what was waited for is said" {
   # All at the same time, since each of them waits.
   local i

@@ -45,6 +45,7 @@ same_again() {
   done
 }
 
+# bats test_tags=long
 @test "so it is with every processor busy" {
   local number
   for number in 01 02 03 04 05 06 07 08 09; do

@@ -152,6 +152,7 @@ grade_on_hosts() {
   assert_is 'folders on the host that do' '' "$(find "$PLACE/home-a" -name "*$who*")"
 }
 
+# bats test_tags=long
 @test "a host that cannot be reached is left out and told; without any host nothing is graded" {
   each_notes_its_host
   hand_in anna right

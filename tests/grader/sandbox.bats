@@ -446,36 +446,44 @@ int main(void)
         pause();
 }
 END
-  # In a namespace of its own the number of the next process can be set, and nobody else takes it.
+  # In a namespace of its own the number of the next process can be set, and nobody else takes it. The sandbox looks
+  # again and again how many processes there are: here three, with process 1, are too many.
   cat >renumber <<'END'
 set -e
-sleep 1000 &
+# sleeps PID: how often it has gone to sleep.
+sleeps() {
+  [[ $(</proc/$1/status) =~ voluntary_ctxt_switches:[[:blank:]]*([0-9]+) ]] && sleeps=${BASH_REMATCH[1]}
+}
+tail -f /dev/null &
 elder=$!
 # Until the clock by which a process is born has gone on.
 read -r born rest </proc/uptime
 until read -r now rest </proc/uptime && [[ $now != "$born" ]]; do :; done
-"$SANDBOX" run -r report -o out -e err -b "$PWD/forks:/program" -- /program &
+"$SANDBOX" run -p 3 -t 600 -r report -b "$PWD/forks:/program" -- /program &
+sandbox=$!
 until [[ $(<report) =~ started\ ([0-9]+) ]]; do :; done
 init=${BASH_REMATCH[1]}
-until [[ $("$SANDBOX" look "$init") =~ process\ ([0-9]+) ]]; do :; done
+until [[ $("$SANDBOX" look "$init") =~ process\ ([0-9]+)\ [0-9]+\ S ]]; do :; done
 program=${BASH_REMATCH[1]}
-"$SANDBOX" wait report 1 60 'alive>=2' >seen &
-waits=$!
-# When it has slept a few times it has looked.
-until [[ $(</proc/$waits/status) =~ voluntary_ctxt_switches:[[:blank:]]*([0-9]+) ]] && ((BASH_REMATCH[1] > 5)); do :; done
+# From one sleep to the next but one it has looked.
+sleeps "$sandbox"
+enough=$((sleeps + 2))
+until sleeps "$sandbox" && ((sleeps >= enough)); do :; done
+[[ $(<report) != *limit* ]]
 kill "$elder"
 wait "$elder" || true
 # From here on nothing but the program makes a process.
 printf '%s\n' $((elder - 1)) >/proc/sys/kernel/ns_last_pid
 kill -USR2 "$program"
-wait "$waits"
+until mapfile -t lines <report && [[ ${lines[*]} == *'limit processes'* ]]; do :; done
+"$SANDBOX" look "$init" >seen
 printf '%s\n' "$elder" >number
 END
   : >report
   local as=()
   ((EUID == 0)) || as=(--user --map-root-user)
   SANDBOX=$SANDBOX start renumbered unshare "${as[@]}" --pid --fork --mount-proc --kill-child bash renumber
-  wait_until 'the wait is over' test -s number
+  wait_until 'it has been seen' test -s number
   assert_is 'processes' 'alive 2' "$(grep '^alive' seen)"
   assert_holds grep "^process $(<number) " seen
 }

@@ -46,6 +46,7 @@ few_tools() {
   done
 }
 
+# bats test_tags=long
 @test "all that make makes is under build, and make clean removes it" {
   a_copy
   git -C "$TREE" init -q
@@ -74,6 +75,7 @@ few_tools() {
   assert_line --partial chapters/03-naive-fork/server.c
 }
 
+# bats test_tags=long
 @test "a changed header of the tool compiles what includes it" {
   a_copy
   make_it --silent programs
