@@ -4,14 +4,14 @@
 # Without arguments: every test that takes no more than a few seconds. ALL=1: also those tagged `long`, and
 # then chapters and forkscope once more as built with AddressSanitizer and UBSan. With files: all that is
 # in them, as with ALL=1.
-# JOBS (default: twice the processors) tests at a time; REPEAT (default 1) multiplies the long
-# repetitions. The last line counts.
+# JOBS (default: three for each processor) files at a time, or tests where there is one file only; REPEAT
+# (default 1) multiplies the long repetitions. The last line counts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=$(realpath -m "${FORKLAB_BUILD:-build}")
-# A test waits for much of its time, so two for each processor; more only make each other late.
-jobs=${JOBS:-$((2 * $(nproc)))}
+# A test waits for much of its time, so three for each processor; more only make each other late.
+jobs=${JOBS:-$((3 * $(nproc)))}
 export REPEAT=${REPEAT:-1} ALL=${ALL:-0}
 (($# == 0)) || ALL=1
 chosen=()
@@ -34,14 +34,16 @@ trap 'rm -f "$out"' EXIT
 
 # A build and its tests: run_with BUILD SETTING FILE... with one setting for make
 run_with() {
-  local dir=$1 setting=$2
+  local dir=$1 setting=$2 within=(--no-parallelize-within-files)
   shift 2
+  # Where the tests of a file are run beside each other, bats looks only once a second whether one more may start.
+  (($# > 1)) || [[ ! -f $1 ]] || within=()
   printf '# built with %s\n' "$setting" | tee -a "$out"
   make --silent --jobs="$jobs" BUILD="$dir" "$setting" programs
   # Afterwards there is no network to fetch them from. What fails here fails again there, with its reason.
   [[ $* != *tests/page* ]] || tests/page/modules.sh "$dir/page" >/dev/null || true
   # bats says with its status what the lines say too: they are counted below.
-  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "${chosen[@]}" "$@" </dev/null | tee -a "$out" || true
+  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "${within[@]}" "${chosen[@]}" "$@" </dev/null | tee -a "$out" || true
 }
 
 # Processes of this run that are still there: "PID COMMAND" lines.
@@ -59,8 +61,8 @@ left_over() {
 if (($# > 0)); then
   run_with "$build" WARNINGS= "$@"
 else
-  # What takes longest comes first, so that nothing is left to the end that others could be beside.
-  run_with "$build" WARNINGS=-Werror tests/grader tests/page tests/lab tests/forkscope tests/chapters
+  # The files that take longest come first, so that none is left to the end alone.
+  run_with "$build" WARNINGS=-Werror tests/grader tests/chapters tests/page tests/forkscope tests/lab
   [[ $ALL != 1 ]] || run_with "$build/sanitized" \
     'CFLAGS=-g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
     tests/chapters tests/forkscope
