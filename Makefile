@@ -34,7 +34,7 @@ tour: ## the main job: walk the ladder, each stage run and measured
 	@$(MAKE) --no-print-directory --silent $(programs) $(forkscope)
 	@FORKLAB_BUILD=$(BUILD) chapters/tour.sh
 
-test: ## what is promised, tested in five minutes (ALL=1: more, in twelve)
+test: ## what is promised, tested in three minutes (ALL=1: more, in ten)
 	@tests/lib/need.sh test
 	@FORKLAB_BUILD=$(BUILD) tests/run.sh
 

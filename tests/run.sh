@@ -4,8 +4,8 @@
 # Without arguments: every test that takes no more than a few seconds. ALL=1: also those tagged `long`, and
 # then chapters and forkscope once more as built with AddressSanitizer and UBSan. With files: all that is
 # in them, as with ALL=1.
-# JOBS (default: three for each processor) files at a time, or tests where there is one file only; REPEAT
-# (default 1) multiplies the long repetitions. The last line counts.
+# JOBS (default: three for each processor) files at a time, or tests where FILE is one; REPEAT (default 1)
+# multiplies the long repetitions. The last line counts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,7 +37,9 @@ run_with() {
   local dir=$1 setting=$2 within=(--no-parallelize-within-files)
   shift 2
   # Where the tests of a file are run beside each other, bats looks only once a second whether one more may start.
-  (($# > 1)) || [[ ! -f $1 ]] || within=()
+  if ((jobs == 1)) || { (($# == 1)) && [[ -f $1 ]]; }; then
+    within=()
+  fi
   printf '# built with %s\n' "$setting" | tee -a "$out"
   make --silent --jobs="$jobs" BUILD="$dir" "$setting" programs
   # Afterwards there is no network to fetch them from. What fails here fails again there, with its reason.
@@ -72,7 +74,8 @@ passed=$(grep -c '^ok ' "$out" || true)
 failed=$(grep -c '^not ok ' "$out" || true)
 skipped=$(grep -Ec '^ok .* # skip' "$out" || true)
 planned=$(awk '/^1[.][.][0-9]+$/ { sum += substr($0, 4) } END { print sum + 0 }' "$out")
-if ((passed + failed != planned)); then
+# What fails in a teardown_file is one more than was planned.
+if ((passed + failed < planned)); then
   printf 'only %d of %d tests ran to their end\n' $((passed + failed)) "$planned" >&2
   failed=$((failed + planned - passed - failed))
 fi

@@ -46,6 +46,10 @@
  * as many came back. A deadline runs from the last byte that moved, and a
  * command as a whole may take ten of them.
  *
+ * Whoever knows that nothing will come any more tells us by SIGUSR1. When a command has
+ * been told so twice, and nothing could be sent or received between the two, its time is
+ * up. Only a connect goes on to its deadline, since the kernel tries it again by a clock.
+ *
  * Exit status: 0, 1 when a signal cannot be caught, or 2 for wrong usage. Rests on socket(7), tcp(7),
  * poll(2).
  */
@@ -166,14 +170,14 @@ static int poll_until(struct pollfd *polled, nfds_t count, long end)
         int ready = ppoll(polled, count, &limit, &no_signals);
         in_vain = ready == -1 && told - told_when_moved >= 2;
         if (in_vain) {
-            /* What came between the two is no reason to give up. */
+            /* What has come meanwhile is a reason to go on. */
             ready = poll(polled, count, 0);
             in_vain = ready == 0;
         }
         if (ready > 0)
             told_when_moved = told;
-        if (ready >= 0)
-            return ready;
+        if (ready >= 0 || errno != EINTR)
+            return ready > 0 ? ready : 0;
     }
 }
 
@@ -1029,6 +1033,8 @@ static void obey(const char *text)
             *p++ = '\0';
     }
     command_now = words > 0 ? l.word[0] : "";
+    /* What was meant for the command before is taken first. */
+    ppoll(NULL, 0, &(const struct timespec){.tv_sec = 0}, &no_signals);
     told_when_moved = told;
     in_vain = 0;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

@@ -92,15 +92,14 @@ static void read_threads(struct member *m)
     m->state = state;
 }
 
-/* Returns -1 when the process is gone. */
-static int read_process(pid_t pid, struct member *m)
+int process_read(pid_t pid, struct member *m)
 {
     char path[40];
 
+    *m = (struct member){.pid = pid};
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (read_stat(path, m) == -1)
         return -1;
-    m->pid = pid;
     if (m->threads > 1)
         read_threads(m);
     if (m->living == 0)
@@ -194,12 +193,12 @@ enum { ELDERS = sizeof known.elder / sizeof known.elder[0] };
 
 static void know_init(pid_t init)
 {
-    struct member m = {.pid = 0};
+    struct member m;
 
     if (known.init == init)
         return;
     memset(&known, 0, sizeof known);
-    if (read_process(init, &m) == 0) {
+    if (process_read(init, &m) == 0) {
         known.init = init;
         known.start = m.start;
     }
@@ -220,10 +219,10 @@ int census_take(struct census *census, pid_t init)
         return -1;
     know_init(init);
     while ((entry = readdir(dir)) != NULL) {
-        struct member m = {.pid = 0};
+        struct member m;
         char *end;
         pid_t pid = (pid_t)strtol(entry->d_name, &end, 10);
-        if (pid <= 0 || *end != '\0' || is_elder(pid, entry->d_ino) || read_process(pid, &m) == -1)
+        if (pid <= 0 || *end != '\0' || is_elder(pid, entry->d_ino) || process_read(pid, &m) == -1)
             continue;
         if (m.start < known.start) {
             known.elder[pid % ELDERS].pid = pid;

@@ -4,8 +4,9 @@
  * Who sleeps in waitpid, in accept or in a poll without a time limit stays there until something
  * happens. Who sleeps in sleep may do anything in a second. Rests on proc(5),
  * /proc/PID/task/TID/syscall: the number of the call, and its arguments; and on
- * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO). What
- * another process changes in a socket while somebody sleeps in a call is not seen.
+ * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO), and
+ * process_vm_readv(2), for the set of sigwait. What another process changes in a socket while
+ * somebody sleeps in a call is not seen.
  */
 #define _GNU_SOURCE
 
@@ -175,7 +176,10 @@ int catches(pid_t pid, int sig)
     return (int)(signals_of(pid, "SigCgt:") >> (sig - 1) & 1);
 }
 
-/* An alarm may end any call, if it is waited for: by a handler or, blocked, by a signalfd. For sigwait see takes_alarm. */
+/*
+ * An alarm may end any call, if it is waited for: by a handler or, blocked, by a signalfd. For sigwait see
+ * takes_alarm. One that nobody waits for ends the process: that it is set cannot be seen.
+ */
 static int has_alarm(pid_t pid)
 {
     return (int)((signals_of(pid, "SigCgt:") | signals_of(pid, "SigBlk:")) >> (SIGALRM - 1) & 1);

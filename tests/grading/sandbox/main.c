@@ -4,6 +4,7 @@
  *   sandbox run [OPTION]... -- PROGRAM [WORD]...
  *   sandbox look INIT [PORT]
  *   sandbox wait REPORT PORT SECONDS CONDITION
+ *   sandbox hurry REPORT PID
  *   sandbox limit PID descriptors|processes N
  *
  * Exit status: 0, 1 when it could not be done, 2 for wrong usage, 3 when what it had to write
@@ -39,9 +40,10 @@ static const char usage_text[] =
     "look  what processes are inside; INIT is the pid of the report\n"
     "wait  until a condition holds: listening, closed, over, alive<=N, alive==N, zombies==N,\n"
     "      zombies<=N, alive>=N, stopped==PID, gone==PID, settled, rest, idle, in-vain,\n"
-    "      idle-in-vain; all but over and the idle ones are given up when what is inside has\n"
-    "      used a second or two of the processor meanwhile, or for listening six\n"
-    "hurry SIGUSR1 for PID, a client outside, each time when nothing inside can move any more\n"
+    "      idle-in-vain; or until it is plain that none will: everything has ended, nothing\n"
+    "      inside moves any more, or much of the processor has been used meanwhile\n"
+    "hurry SIGUSR1 for PID, a client outside that catches it, each time when nothing inside\n"
+    "      can move any more, until everything has ended\n"
     "limit the soft limit of a process inside, from now on\n"
     "\n"
     "Exit status: 0 done, 1 it could not be done, 2 usage, 3 what it had to write was lost.\n";

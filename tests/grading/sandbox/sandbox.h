@@ -9,8 +9,8 @@
  *   init (inside.c)      process 1 inside; sets the limits, starts the program, and
  *                        takes in what the program leaves behind
  *
- * `sandbox look` and `sandbox wait` (census.c, wait.c) tell from outside what
- * processes, sockets and descriptors are inside.
+ * `sandbox look`, `sandbox wait` and `sandbox hurry` (census.c, wait.c) tell from outside
+ * what processes, sockets and descriptors are inside, and what becomes of them.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
@@ -92,6 +92,12 @@ struct census {
     size_t count, room;
     int unreadable; /* processes whose descriptors could not be read */
 };
+
+/*
+ * One process, without its descriptors. Returns -1 when it is gone. Rests on proc(5), /proc/PID/stat and
+ * /proc/PID/task/TID/stat.
+ */
+int process_read(pid_t pid, struct member *m);
 
 /*
  * Every descendant of `init`, not itself. Free with census_free. Returns 0, or -1

@@ -15,11 +15,12 @@
  *
  * A wait ends when the condition holds (status 0); when it cannot hold any more, since
  * everything is over; when SECONDS have passed; when nothing inside has moved for
- * QUIET_MS, or only for STUCK_MS and all sleep in calls that no clock ends; or when too
- * much processor time has been used, see limit_of (status 1, first line: `late WHY`).
- * Nothing inside has moved: all asleep, and no processor time used. On a busy machine a
- * process that has work is ready, not asleep, so that being slow is never taken for being
- * done.
+ * QUIET_MS, or only for STUCK_MS and all sleep in calls that no clock ends, unless that is
+ * what is waited for; or when too much processor time has been used, see limit_of (status
+ * 1, first line: `late WHY`). Nothing inside has moved: all asleep, process 1 too, and no
+ * processor time used. On a busy machine a process that has work is ready, not asleep, so
+ * that being slow is never taken for being done; and where we were not looking for longer
+ * than MOST_GAP_MS, since we or the machine stood still, only that much counts.
  *
  * hurry is for whoever waits outside for something from inside, such as tests/lib/clients.c:
  * it sends SIGUSR1 to PID each time when nothing inside can move any more, as long as PID
@@ -39,7 +40,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_LISTENERS = 256, QUIET_MS = 2500, SETTLED_MS = 60, REST_MS = 200, STUCK_MS = 500 };
+enum {
+    MAX_LISTENERS = 256,
+    QUIET_MS = 2500,
+    SETTLED_MS = 60,
+    REST_MS = 200,
+    STUCK_MS = 500,
+    MOST_GAP_MS = 50
+};
 
 /*
  * Seconds of the processor, after which a wait is given up. Not of the clock: on a busy machine
@@ -331,23 +339,79 @@ static unsigned long hardest_worker(const struct census *census)
     return most;
 }
 
-/* What is asked is also, or only, whether all inside wait properly: idle.c. */
-static int asks_idle(const struct condition *c)
+/* Process 1 inside, bwrap and the supervisor, which reap and take what is printed. Have they nothing to do? */
+static int keepers_sleep(pid_t init)
 {
-    return c->what == IDLE || c->what == IDLE_IN_VAIN;
+    struct member m = {.parent = init};
+
+    for (int i = 0; i < 3 && m.parent > 0; i++)
+        if (process_read(m.parent, &m) == -1 || m.state != 'S')
+            return 0;
+    return 1;
 }
 
-/* What is asked is also, or only, whether whoever waits for something from inside waits in vain: clock.c. */
-static int asks_in_vain(const struct condition *c)
+/* What a wait has seen so far. */
+struct wait {
+    long start, last;           /* when it began, and its last look */
+    long still_ms;              /* for how long nothing has moved */
+    unsigned long ticks, first; /* of the processor: by the last look, and the least of all looks */
+    int seen;                   /* there has been somebody inside */
+    struct idle idle, rounds;   /* idle.c, clock.c */
+};
+
+static void note_look(struct wait *w, const struct look *l, pid_t init, long now)
 {
-    return c->what == IN_VAIN || c->what == IDLE_IN_VAIN;
+    struct member m;
+    /* While the sandbox is being made nobody is there who could move. Process 1 moves when it has to reap. */
+    int moves = !w->seen || l->ticks != w->ticks || l->asleep != l->alive ||
+                process_read(init, &m) == -1 || m.state != 'S';
+    long gap = now - w->last < MOST_GAP_MS ? now - w->last : MOST_GAP_MS;
+
+    w->still_ms = moves ? 0 : w->still_ms + gap;
+    w->last = now;
+    w->ticks = l->ticks;
+    /* What has ended takes its ticks along. */
+    if (!w->seen || l->ticks < w->first)
+        w->first = l->ticks;
+    w->seen |= l->census.count > 0;
 }
 
 /* Nothing has moved, and no clock will change that; or each has slept for a while and gone on as before. */
-static int in_vain(struct idle *rounds, const struct census *census, long ms, long still_ms)
+static int in_vain(struct wait *w, const struct census *census)
 {
-    return (still_ms >= SETTLED_MS && clock_none(census)) ||
-           (clock_look(rounds, census, ms) && ms >= REST_MS);
+    long ms = w->last - w->start;
+
+    return (w->still_ms >= SETTLED_MS && clock_none(census)) ||
+           (clock_look(&w->rounds, census, ms) && ms >= REST_MS);
+}
+
+/* Nothing inside can move any more, unless something from outside moves it. */
+static int is_stuck(const struct wait *w, const struct look *l, pid_t init)
+{
+    return l->alive > 0 && w->still_ms >= STUCK_MS && clock_none(&l->census) && keepers_sleep(init);
+}
+
+/* 1: the condition holds; 0: it does not, or not yet; -1: a process never sleeps, so it never will. */
+static int judge(const struct condition *c, struct wait *w, const struct look *l, int stuck)
+{
+    int idle, vain;
+
+    switch (w->seen ? c->what : OVER) {
+    case OVER: /* the report tells that */
+        return 0;
+    case IDLE:
+        return idle_look(&w->idle, &l->census, w->last - w->start, w->still_ms);
+    case IN_VAIN:
+        return in_vain(w, &l->census);
+    case IDLE_IN_VAIN: /* both count, and are asked at each look */
+        idle = idle_look(&w->idle, &l->census, w->last - w->start, w->still_ms);
+        vain = in_vain(w, &l->census);
+        return idle == 1 ? vain : idle;
+    case STUCK:
+        return stuck;
+    default:
+        return holds(c, l, w->still_ms);
+    }
 }
 
 /*
@@ -357,11 +421,12 @@ static int in_vain(struct idle *rounds, const struct census *census, long ms, lo
 static const char *wait_for(const char *path, int port, long limit_ms, const struct condition *c,
                             struct report *r)
 {
-    long start = now_ms(), moved = start;
-    unsigned long ticks = 0, first = 0, second = (unsigned long)sysconf(_SC_CLK_TCK);
-    int seen = 0;
-    struct idle idle = {.count = 0}, rounds = {.count = 0};
+    const unsigned long second = (unsigned long)sysconf(_SC_CLK_TCK);
+    const int by_itself =
+        c->what == IN_VAIN || c->what == IDLE_IN_VAIN; /* when all sleep it holds */
+    struct wait w = {.start = now_ms()};
 
+    w.last = w.start;
     for (;;) {
         struct look l;
         long now = now_ms();
@@ -373,42 +438,26 @@ static const char *wait_for(const char *path, int port, long limit_ms, const str
         if (r->init > 0) {
             if (take_look(&l, r->init, port, c->what == LISTENING || c->what == CLOSED) == -1)
                 return "/proc cannot be read";
-            /* While the sandbox is being made nobody is there who could move. */
-            if (l.ticks != ticks || l.asleep != l.alive || !seen)
-                moved = now;
-            ticks = l.ticks;
-            /* What has ended takes its ticks along. */
-            if (!seen || ticks < first)
-                first = ticks;
-            seen |= l.census.count > 0;
-            int done = 1;
-            int stuck = l.alive > 0 && now - moved >= STUCK_MS && clock_none(&l.census);
-            if (c->what == STUCK)
-                done = stuck;
-            else if (!asks_idle(c) && !asks_in_vain(c))
-                done = seen && holds(c, &l, now - moved);
-            if (asks_idle(c))
-                done = idle_look(&idle, &l.census, now - start, now - moved);
-            /* It is called at every look, since it counts. */
-            if (asks_in_vain(c) && !in_vain(&rounds, &l.census, now - start, now - moved))
-                done = done == -1 ? -1 : 0;
+            note_look(&w, &l, r->init, now);
+            int stuck = !by_itself && is_stuck(&w, &l, r->init);
+            int done = judge(c, &w, &l, stuck);
             unsigned long most = c->what == LISTENING ? hardest_worker(&l.census) : 0;
             census_free(&l.census);
             if (done == -1)
                 return "a process never sleeps";
             if (done)
                 return NULL;
-            if ((limit_of(c->what) != 0 && ticks >= first + limit_of(c->what) * second) ||
+            if ((limit_of(c->what) != 0 && w.ticks >= w.first + limit_of(c->what) * second) ||
                 most >= LISTEN_SECONDS * second)
                 return "it does not come to rest";
             if (stuck)
                 return "nothing can move any more";
-            if (!asks_in_vain(c) && c->what != STUCK && now - moved >= QUIET_MS)
+            if (!by_itself && c->what != STUCK && w.still_ms >= QUIET_MS)
                 return "nothing moves any more";
         }
-        if (limit_ms >= 0 && now - start >= limit_ms)
+        if (limit_ms >= 0 && now - w.start >= limit_ms)
             return "the time is over";
-        pause_for(now - start);
+        pause_for(now - w.start);
     }
 }
 
@@ -436,10 +485,14 @@ int hurry_command(int argc, char **argv)
         return 2;
     }
     /* Whoever started us waits for PID; who has ended waits no more. */
+    pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* Another process may get the number when this one has ended, but hardly one that catches SIGUSR1. */
-    while (wait_for(argv[1], 0, -1, &stuck, &r) == NULL)
+    const char *why = NULL;
+    while (getppid() == parent && (why = wait_for(argv[1], 0, -1, &stuck, &r)) == NULL)
+        /* Another process may get the number when this one has ended, but hardly one that catches SIGUSR1. */
         if (catches((pid_t)pid, SIGUSR1))
             kill((pid_t)pid, SIGUSR1);
-    return 0;
+    if (why != NULL && !r.over)
+        fprintf(stderr, "sandbox: hurry: %s\n", why);
+    return why != NULL && !r.over;
 }
