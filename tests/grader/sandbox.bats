@@ -388,6 +388,55 @@ signals() {
   assert_is 'answer when none came' 'error expect a: timed out: 0 of 1 bytes received: ""' "$ANSWER"
 }
 
+# has_slept PID TIMES: it has gone to sleep so often.
+has_slept() {
+  awk -v times="$2" '$1 == "voluntary_ctxt_switches:" { found = $2 } END { print found; exit found < times }' \
+    "/proc/$1/status"
+}
+
+@test "a zombie that process 1 has yet to reap is waited for, however long that takes" {
+  compile orphan <<'END'
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(void)
+{
+    sigset_t only;
+    int sig;
+
+    sigemptyset(&only);
+    sigaddset(&only, SIGUSR2);
+    if (sigprocmask(SIG_BLOCK, &only, NULL) == -1)
+        return 1;
+    pid_t child = fork();
+    if (child == 0 && fork() == 0)
+        return sigwait(&only, &sig);
+    if (child == 0)
+        return 0;
+    waitpid(child, NULL, 0);
+    for (;;)
+        pause();
+}
+END
+  enter orphan
+  local init orphan
+  init=$(sed -n 's/^started \([0-9]*\) .*/\1/p' report)
+  wait_until 'the orphan is there' sees parent "$init
+$init"
+  orphan=$(field_of pid | tail -n 1)
+  # On a busy machine process 1 would be ready, and not have run yet.
+  stop "$init"
+  kill -USR2 "$orphan"
+  wait_until 'it is a zombie' is_in_state "$orphan" Z
+  start wait "$SANDBOX" wait report 1 100 zombies==0
+  # Longer than all others need to sleep so that nothing comes any more.
+  wait_until 'the wait has looked often' has_slept "$PID" 200
+  resume "$init"
+  wait_for_end "$PID"
+  assert_is 'status of the wait' 0 "$STATUS"
+}
+
 @test "a program of which one thread works is not taken for one that sleeps" {
   compile works <<'END'
 #include <pthread.h>
