@@ -329,7 +329,7 @@ END
   local NOW begun
   now_ms
   begun=$NOW
-  start hurry "$SANDBOX" hurry report "$CLIENTS_PID"
+  start hurry "$SANDBOX" hurry "$CLIENTS_PID" report
   client_refuses echo a 'hello\n'
   assert_is 'answer' 'error echo a: timed out: 0 of 6 bytes received: ""' "$ANSWER"
   # So it is with each command that waits.
@@ -346,7 +346,7 @@ END
 @test "a client of a program that a clock wakes waits, however often all sleep" {
   # Longer than all that is waited for before somebody says so twice.
   silent_server '' 'sleep(3); if (write(conn_fd, "late", 4) != 4) return 1;'
-  start hurry "$SANDBOX" hurry report "$CLIENTS_PID"
+  start hurry "$SANDBOX" hurry "$CLIENTS_PID" report
   client expect a late
 }
 

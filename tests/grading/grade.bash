@@ -85,7 +85,8 @@ grade_compile() {
   fi
   chmod 755 "$GRADE_RUN/program"
   if [[ -s $GRADE_RUN/compiler ]]; then
-    head -c 65536 "$GRADE_RUN/compiler" | clean >"$GRADE_RUN/warnings"
+    # How much memory the compiler had by then is another number each time.
+    head -c 65536 "$GRADE_RUN/compiler" | clean | sed 's/ after a total of [0-9]* bytes$//' >"$GRADE_RUN/warnings"
   fi
   if [[ $ENDED != 'exit 0' ]]; then
     sed -n 's/^limit \(.*\)/the compiler reached the limit on its \1/p' "$GRADE_RUN/compile" >>"$GRADE_RUN/warnings"
@@ -338,9 +339,16 @@ found_instead() {
     zombies*) printf 'zombies: %s' "$ZOMBIES" ;;
     alive*) printf 'processes that live: %s (%s without a client)' "$ALIVE" "$RESTING" ;;
     over) printf 'the program still runs' ;;
-    gone*) printf 'process %s still runs' "${1##*=}" ;;
+    gone*) printf 'the process still runs' ;;
     idle*) printf 'it uses the processor: %s' "$LATE" ;;
-    stopped*) printf 'process %s is not stopped' "${1##*=}" ;;
+    stopped*)
+      # One that is sent the signal in its last moment does not stop any more.
+      if lives "${1##*=}"; then
+        printf 'the process is not stopped'
+      else
+        printf 'SIGSTOP cannot be sent: the process has ended'
+      fi
+      ;;
     *) printf '%s' "$LATE" ;;
   esac
 }
@@ -404,14 +412,15 @@ client() {
 # take_answer: as in lab.bash, but a program that sleeps, and that no clock wakes, answers now or never. The
 # clients are told so, and wait no longer.
 take_answer() {
-  local hurry part result=0
+  local hurry part result=0 reports=("${BOXES[@]/%/.report}")
   read -r -t 0.5 -u "$CLIENTS_OUT" ANSWER && return 0
   part=$ANSWER
-  "$SANDBOX" hurry "$BOX.report" "$CLIENTS_PID" </dev/null >/dev/null 2>&1 3>&- &
+  "$SANDBOX" hurry "$CLIENTS_PID" "${reports[@]}" </dev/null >/dev/null 2>&1 3>&- &
   hurry=$!
   read -r -t "$((DEADLINE * 12))" -u "$CLIENTS_OUT" ANSWER || result=1
   ANSWER=$part$ANSWER
-  kill "$hurry" 2>/dev/null || true
+  # SIGKILL: any other may be ignored since before this shell was started.
+  kill -KILL "$hurry" 2>/dev/null || true
   wait "$hurry" 2>/dev/null || true
   return "$result"
 }

@@ -4,23 +4,25 @@
  * Who sleeps in waitpid, in accept or in a poll without a time limit stays there until something
  * happens. Who sleeps in sleep may do anything in a second. Rests on proc(5),
  * /proc/PID/task/TID/syscall: the number of the call, and its arguments; and on
- * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO), and
- * process_vm_readv(2), for the set of sigwait. What another process changes in a socket while
- * somebody sleeps in a call is not seen.
+ * pidfd_getfd(2), since a socket may have a time limit of its own (socket(7), SO_RCVTIMEO). What
+ * another process changes in a socket while somebody sleeps in a call is not seen.
  */
 #define _GNU_SOURCE
 
 #include "sandbox.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* A sleep that a clock ends is watched for so many rounds, or for so long. */
@@ -87,9 +89,30 @@ static void let_go(int copy)
     setitimer(ITIMER_REAL, &never, NULL);
 }
 
+/* An option of a socket that is a number; `otherwise` where there is none, as of what is no socket. */
+static unsigned long option_of(int fd, int level, int option, unsigned long otherwise)
+{
+    unsigned long value = 0;
+    socklen_t size = sizeof value;
+
+    /* The kernel writes 4 bytes or 8, as many as the option has. */
+    if (getsockopt(fd, level, option, &value, &size) == -1)
+        return otherwise;
+    return size == sizeof(unsigned) ? *(unsigned *)(void *)&value : value;
+}
+
+/* Without being asked for an answer a client waits in the kernel (tcp(7)); what is sent is held back (tc-fq(8)). */
+static int has_kernel_clock(int fd)
+{
+    unsigned long pace = option_of(fd, SOL_SOCKET, SO_MAX_PACING_RATE, ~0UL);
+
+    return option_of(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0) != 0 || (pace != ~0UL && pace != ~0U);
+}
+
 /*
- * Has this descriptor a time limit of the kind `option`? One that is no socket has none. Yes also when that
- * cannot be seen. The copy that we get is there for a moment only.
+ * Has this descriptor a time limit of the kind `option`, or does a clock of the kernel decide when something comes?
+ * Of what is no socket only a terminal may have one (termios(3), VTIME). Yes also when that cannot be seen. The copy
+ * that we get is there for a moment only.
  */
 static int has_time_limit(pid_t pid, int fd, int option)
 {
@@ -102,23 +125,11 @@ static int has_time_limit(pid_t pid, int fd, int option)
         close(process);
     if (copy == -1)
         return 1;
+    struct stat st;
     int known = getsockopt(copy, SOL_SOCKET, option, &limit, &size) == 0;
+    int clock = fstat(copy, &st) == -1 || S_ISCHR(st.st_mode) || has_kernel_clock(copy);
     let_go(copy);
-    return known && (limit.tv_sec != 0 || limit.tv_usec != 0);
-}
-
-/*
- * Does sigtimedwait(2) wait for SIGALRM, too? Meanwhile the kernel shows it as neither caught nor blocked. Yes
- * also when the set cannot be read, process_vm_readv(2).
- */
-static int takes_alarm(pid_t pid, unsigned long set)
-{
-    unsigned long long mask = 0; /* of the kernel, for 64 signals */
-    const struct iovec ours = {.iov_base = &mask, .iov_len = sizeof mask};
-    const struct iovec theirs = {.iov_base = (void *)set, .iov_len = sizeof mask};
-
-    return process_vm_readv(pid, &ours, 1, &theirs, 1, 0) != (ssize_t)sizeof mask ||
-           (mask >> (SIGALRM - 1) & 1) != 0;
+    return clock || (known && (limit.tv_sec != 0 || limit.tv_usec != 0));
 }
 
 /* One line of proc(5). What is not in the list, such as nanosleep, or cannot be read is no. */
@@ -137,8 +148,6 @@ static int without_clock(pid_t pid, const char *line)
             return 1;
         if (calls[i].argument == BY_SOCKET)
             return !has_time_limit(pid, (int)argument[0], calls[i].detail);
-        if (call == SYS_rt_sigtimedwait && takes_alarm(pid, argument[0]))
-            return 0;
         unsigned long value = argument[calls[i].argument];
         return calls[i].detail == NULL_MEANS_EVER ? value == 0 : (int)value == -1;
     }
@@ -155,8 +164,7 @@ static int read_line(const char *path, char *line, size_t size)
     return got;
 }
 
-/* One of the masks of signals of a process, such as "SigCgt:"; 0: none, or it cannot be read. */
-static unsigned long long signals_of(pid_t pid, const char *field)
+int catches(pid_t pid, int sig)
 {
     char path[64], line[256];
     unsigned long long mask = 0;
@@ -164,40 +172,73 @@ static unsigned long long signals_of(pid_t pid, const char *field)
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, field, strlen(field)) == 0)
-            mask = strtoull(line + strlen(field), NULL, 16);
+        if (sscanf(line, "SigCgt: %llx", &mask) == 1)
+            break;
     if (file != NULL)
         fclose(file);
-    return mask;
-}
-
-int catches(pid_t pid, int sig)
-{
-    return (int)(signals_of(pid, "SigCgt:") >> (sig - 1) & 1);
+    return (int)(mask >> (sig - 1) & 1);
 }
 
 /*
- * An alarm may end any call, if it is waited for: by a handler or, blocked, by a signalfd. For sigwait see
- * takes_alarm. One that nobody waits for ends the process: that it is set cannot be seen.
+ * May the program set an alarm, which ends any call, or the process? That it has set one cannot be seen. But then
+ * the name of the call is among the strings of the program, for the loader (elf(5)). Yes also when the program
+ * cannot be read.
  */
-static int has_alarm(pid_t pid)
+static int may_set_alarm(pid_t pid)
 {
-    return (int)((signals_of(pid, "SigCgt:") | signals_of(pid, "SigBlk:")) >> (SIGALRM - 1) & 1);
+    /* Each with the zeros that end it and the one before; of ualarm an alarm may be the end. */
+    static const struct {
+        const char *text;
+        size_t size;
+    } names[] = {{"\0alarm", 7}, {"ualarm", 7}, {"\0setitimer", 11}, {"\0syscall", 9}};
+    static struct {
+        dev_t device;
+        ino_t inode;
+        int may;
+    } last; /* most are the same program */
+    char path[40];
+    struct stat st;
+    int may = 1;
+
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1 || fstat(fd, &st) == -1 || st.st_size == 0) {
+        if (fd != -1)
+            close(fd);
+        return 1;
+    }
+    if (last.inode == st.st_ino && last.device == st.st_dev) {
+        close(fd);
+        return last.may;
+    }
+    size_t size = (size_t)st.st_size;
+    char *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (text != MAP_FAILED) {
+        may = 0;
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            may |= memmem(text, size, names[i].text, names[i].size) != NULL;
+        munmap(text, size);
+    }
+    last.device = st.st_dev;
+    last.inode = st.st_ino;
+    last.may = may;
+    return may;
 }
 
 /* Is this descriptor a timer that is set? Rests on proc(5), /proc/PID/fdinfo: ticks, it_value. */
-static int is_set_timer(pid_t pid, const char *fd)
+static int is_set_timer(pid_t pid, const char *thread, const char *fd)
 {
-    char path[64], line[256];
+    char path[120], line[256];
     unsigned long long seconds, nanoseconds, times;
     int set = 0;
 
-    snprintf(path, sizeof path, "/proc/%d/fd/%.20s", (int)pid, fd);
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/fd/%.20s", (int)pid, thread, fd);
     ssize_t length = readlink(path, line, sizeof line - 1);
     line[length > 0 ? length : 0] = '\0';
     if (strcmp(line, "anon_inode:[timerfd]") != 0)
         return 0;
-    snprintf(path, sizeof path, "/proc/%d/fdinfo/%.20s", (int)pid, fd);
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/fdinfo/%.20s", (int)pid, thread, fd);
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         if (sscanf(line, "it_value: (%llu, %llu)", &seconds, &nanoseconds) == 2)
@@ -209,24 +250,30 @@ static int is_set_timer(pid_t pid, const char *fd)
     return set;
 }
 
-/*
- * A timer that is a descriptor, timerfd_create(2), may end a poll that has no limit itself, and one that sends a
- * signal, timer_create(2), any call. Of these /proc/PID/timers tells, where the kernel has it.
- */
-static int has_timer(pid_t pid)
+/* A timer that is a descriptor, timerfd_create(2), may end a poll that has no limit itself. */
+static int has_descriptor_timer(pid_t pid, const char *thread)
 {
-    char path[64], line[256];
+    char path[80];
     const struct dirent *entry;
+    int found = 0;
 
-    snprintf(path, sizeof path, "/proc/%d/timers", (int)pid);
-    int found = read_line(path, line, sizeof line);
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    /* A thread may have a table of its own (unshare(2), CLONE_FILES). */
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/fd", (int)pid, thread);
     DIR *dir = opendir(path);
     while (dir != NULL && !found && (entry = readdir(dir)) != NULL)
-        found = is_set_timer(pid, entry->d_name);
+        found = is_set_timer(pid, thread, entry->d_name);
     if (dir != NULL)
         closedir(dir);
     return found;
+}
+
+/* One that sends a signal, timer_create(2), may end any call. The file tells of them, where the kernel has it. */
+static int has_signal_timer(pid_t pid)
+{
+    char path[64], line[256];
+
+    snprintf(path, sizeof path, "/proc/%d/timers", (int)pid);
+    return read_line(path, line, sizeof line);
 }
 
 static int threads_without_clock(pid_t pid)
@@ -243,7 +290,8 @@ static int threads_without_clock(pid_t pid)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "/proc/%d/task/%.20s/syscall", (int)pid, entry->d_name);
-        all = read_line(path, line, sizeof line) && without_clock(pid, line);
+        all = read_line(path, line, sizeof line) && without_clock(pid, line) &&
+              !has_descriptor_timer(pid, entry->d_name);
     }
     closedir(dir);
     return all;
@@ -253,7 +301,7 @@ static int threads_without_clock(pid_t pid)
 static int waits_for_event(const struct member *m)
 {
     return m->state == 'Z' || m->state == 'X' ||
-           (threads_without_clock(m->pid) && !has_alarm(m->pid) && !has_timer(m->pid));
+           (threads_without_clock(m->pid) && !may_set_alarm(m->pid) && !has_signal_timer(m->pid));
 }
 
 int clock_none(const struct census *census)

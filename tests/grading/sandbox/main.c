@@ -4,7 +4,7 @@
  *   sandbox run [OPTION]... -- PROGRAM [WORD]...
  *   sandbox look INIT [PORT]
  *   sandbox wait REPORT PORT SECONDS CONDITION
- *   sandbox hurry REPORT PID
+ *   sandbox hurry PID REPORT...
  *   sandbox limit PID descriptors|processes N
  *
  * Exit status: 0, 1 when it could not be done, 2 for wrong usage, 3 when what it had to write
@@ -25,7 +25,7 @@ static const char usage_text[] =
     "usage: sandbox run [OPTION]... -- PROGRAM [WORD]...\n"
     "       sandbox look INIT [PORT]\n"
     "       sandbox wait REPORT PORT SECONDS CONDITION\n"
-    "       sandbox hurry REPORT PID\n"
+    "       sandbox hurry PID REPORT...\n"
     "       sandbox limit PID descriptors|processes N\n"
     "\n"
     "run   a program in a sandbox (bubblewrap), until every process of it has ended\n"
@@ -43,7 +43,7 @@ static const char usage_text[] =
     "      idle-in-vain; or until it is plain that none will: everything has ended, nothing\n"
     "      inside moves any more, or much of the processor has been used meanwhile\n"
     "hurry SIGUSR1 for PID, a client outside that catches it, each time when nothing inside\n"
-    "      can move any more, until everything has ended\n"
+    "      any of the sandboxes can move any more, until everything has ended\n"
     "limit the soft limit of a process inside, from now on\n"
     "\n"
     "Exit status: 0 done, 1 it could not be done, 2 usage, 3 what it had to write was lost.\n";

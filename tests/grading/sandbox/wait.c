@@ -3,7 +3,7 @@
  *
  *   sandbox look INIT [PORT]
  *   sandbox wait REPORT PORT SECONDS CONDITION
- *   sandbox hurry REPORT PID
+ *   sandbox hurry PID REPORT...
  *
  * look prints, and wait prints when it ends, whichever way:
  *
@@ -23,8 +23,8 @@
  * than MOST_GAP_MS, since we or the machine stood still, only that much counts.
  *
  * hurry is for whoever waits outside for something from inside, such as tests/lib/clients.c:
- * it sends SIGUSR1 to PID each time when nothing inside can move any more, as long as PID
- * catches that. It ends when everything is over.
+ * it sends SIGUSR1 to PID each time when nothing inside any of the sandboxes can move any
+ * more, as long as PID catches that. It ends when everything is over.
  */
 #define _GNU_SOURCE
 
@@ -46,6 +46,7 @@ enum {
     SETTLED_MS = 60,
     REST_MS = 200,
     STUCK_MS = 500,
+    WATCH_MS = 200,
     MOST_GAP_MS = 50
 };
 
@@ -357,6 +358,8 @@ struct wait {
     unsigned long ticks, first; /* of the processor: by the last look, and the least of all looks */
     int seen;                   /* there has been somebody inside */
     struct idle idle, rounds;   /* idle.c, clock.c */
+    long watched_ms;            /* still_ms when is_stuck began to watch; 0: it does not */
+    unsigned long sleeps;       /* of all inside by then */
 };
 
 static void note_look(struct wait *w, const struct look *l, pid_t init, long now)
@@ -385,10 +388,25 @@ static int in_vain(struct wait *w, const struct census *census)
            (clock_look(&w->rounds, census, ms) && ms >= REST_MS);
 }
 
-/* Nothing inside can move any more, unless something from outside moves it. */
-static int is_stuck(const struct wait *w, const struct look *l, pid_t init)
+/*
+ * Nothing inside can move any more, unless something from outside moves it. At last it is watched whether anybody
+ * runs, for however short a time: who has run has gone to sleep once more.
+ */
+static int is_stuck(struct wait *w, const struct look *l, pid_t init)
 {
-    return l->alive > 0 && w->still_ms >= STUCK_MS && clock_none(&l->census) && keepers_sleep(init);
+    unsigned long sleeps = 0;
+
+    if (l->alive == 0 || w->still_ms < STUCK_MS - WATCH_MS) {
+        w->watched_ms = 0;
+        return 0;
+    }
+    for (size_t i = 0; i < l->census.count; i++)
+        sleeps += sleeps_of(l->census.member[i].pid);
+    if (w->watched_ms == 0 || sleeps != w->sleeps) {
+        w->watched_ms = w->still_ms;
+        w->sleeps = sleeps;
+    }
+    return w->still_ms - w->watched_ms >= WATCH_MS && clock_none(&l->census) && keepers_sleep(init);
 }
 
 /* 1: the condition holds; 0: it does not, or not yet; -1: a process never sleeps, so it never will. */
@@ -477,22 +495,31 @@ int wait_command(int argc, char **argv)
 int hurry_command(int argc, char **argv)
 {
     const struct condition stuck = {.what = STUCK};
-    long pid = argc == 3 ? number(argv[2]) : -1;
-    struct report r;
+    long pid = argc > 2 ? number(argv[1]) : -1;
+    pid_t parent = getppid();
 
     if (pid <= 0) {
-        fputs("sandbox: hurry REPORT PID; sandbox --help tells more\n", stderr);
+        fputs("sandbox: hurry PID REPORT...; sandbox --help tells more\n", stderr);
         return 2;
     }
     /* Whoever started us waits for PID; who has ended waits no more. */
-    pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const char *why = NULL;
-    while (getppid() == parent && (why = wait_for(argv[1], 0, -1, &stuck, &r)) == NULL)
+    while (getppid() == parent) {
+        int over = 0;
+        for (int i = 2; i < argc; i++) {
+            struct report r;
+            const char *why = wait_for(argv[i], 0, -1, &stuck, &r);
+            if (why != NULL && !r.over) {
+                fprintf(stderr, "sandbox: hurry: %s\n", why);
+                return 1;
+            }
+            over += r.over;
+        }
+        if (over == argc - 2)
+            return 0;
         /* Another process may get the number when this one has ended, but hardly one that catches SIGUSR1. */
         if (catches((pid_t)pid, SIGUSR1))
             kill((pid_t)pid, SIGUSR1);
-    if (why != NULL && !r.over)
-        fprintf(stderr, "sandbox: hurry: %s\n", why);
-    return why != NULL && !r.over;
+    }
+    return 0;
 }
