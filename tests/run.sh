@@ -45,7 +45,8 @@ run_with() {
   # Afterwards there is no network to fetch them from. What fails here fails again there, with its reason.
   [[ $* != *tests/page* ]] || tests/page/modules.sh "$dir/page" >/dev/null || true
   # bats says with its status what the lines say too: they are counted below.
-  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "${within[@]}" "${chosen[@]}" "$@" </dev/null | tee -a "$out" || true
+  FORKLAB_BUILD=$dir "${network[@]}" bats --tap --timing --jobs "$jobs" "${within[@]}" "${chosen[@]}" "$@" </dev/null |
+    tee -a "$out" || true
 }
 
 # Processes of this run that are still there: "PID COMMAND" lines.

@@ -101,7 +101,10 @@ static unsigned long option_of(int fd, int level, int option, unsigned long othe
     return size == sizeof(unsigned) ? *(unsigned *)(void *)&value : value;
 }
 
-/* Without being asked for an answer a client waits in the kernel (tcp(7)); what is sent is held back (tc-fq(8)). */
+/*
+ * Does a clock of the kernel decide when a call on the socket goes on? A client that says nothing may be kept from
+ * accept for a while (tcp(7), TCP_DEFER_ACCEPT), and what is sent may leave at a limited rate (SO_MAX_PACING_RATE).
+ */
 static int has_kernel_clock(int fd)
 {
     unsigned long pace = option_of(fd, SOL_SOCKET, SO_MAX_PACING_RATE, ~0UL);
@@ -186,7 +189,7 @@ int catches(pid_t pid, int sig)
  */
 static int may_set_alarm(pid_t pid)
 {
-    /* Each with the zeros that end it and the one before; of ualarm an alarm may be the end. */
+    /* Whole names, with the zeros around them; a linker may keep alarm as the end of ualarm. */
     static const struct {
         const char *text;
         size_t size;

@@ -42,12 +42,12 @@
 
 enum {
     MAX_LISTENERS = 256,
-    QUIET_MS = 2500,
-    SETTLED_MS = 60,
-    REST_MS = 200,
-    STUCK_MS = 500,
+    SETTLED_MS = 60, /* all that was to be done at once is done */
+    REST_MS = 200,   /* also what was put off for a moment */
+    QUIET_MS = 2500, /* a clock that wakes somebody later than this is not waited for */
+    STUCK_MS = 500,  /* no clock wakes anybody, and for the last WATCH_MS nobody has run */
     WATCH_MS = 200,
-    MOST_GAP_MS = 50
+    MOST_GAP_MS = 50 /* between two looks, as it counts */
 };
 
 /*
@@ -414,9 +414,10 @@ static int judge(const struct condition *c, struct wait *w, const struct look *l
 {
     int idle, vain;
 
-    switch (w->seen ? c->what : OVER) {
-    case OVER: /* the report tells that */
+    /* While the sandbox is being made nothing holds; whether all is over the report tells. */
+    if (!w->seen || c->what == OVER)
         return 0;
+    switch (c->what) {
     case IDLE:
         return idle_look(&w->idle, &l->census, w->last - w->start, w->still_ms);
     case IN_VAIN:
